@@ -1,0 +1,60 @@
+import type { TopicMatcher } from "#protocol/topic-matcher.ts";
+
+/**
+ * Room `auth`: who a connection is and what it may do: tokens, passwords, sessions, policy, and the ports behind
+ * which users, sessions and keys are stored. It may use `base` and `protocol`; it knows no database and no
+ * connection.
+ */
+
+/** Topics that something is allowed for. Immutable, so identities of one role share one. */
+export interface Grants {
+  readonly matchers: readonly TopicMatcher[];
+  /** Whether any of the matchers matches the topic. Cheap: answers of patterns are remembered, within a bound. */
+  covers(topic: string): boolean;
+}
+
+export interface Identity {
+  /** `anonymous`: no credentials. `user`: signed in with a password. `token`: an access token without a session. */
+  readonly kind: "anonymous" | "user" | "token";
+  /** The user's name, or the token's `sub`; "" for anonymous. */
+  readonly user: string;
+  /** The configured role whose grants these are; null for anonymous and for other issuers' tokens. */
+  readonly role: string | null;
+  readonly subscribe: Grants;
+  readonly publish: Grants;
+  readonly admin: boolean;
+  /** The access token's `jti`; null for anonymous. */
+  readonly tokenId: string | null;
+  /** The session that the token belongs to; null when it has none. */
+  readonly sessionId: string | null;
+  /** When the access token ends, in milliseconds since the Unix epoch; null: never (anonymous). */
+  readonly expiresAtMs: number | null;
+  /** What the issuer attached to subscriptions, first match wins (Mercure draft-08, "Payloads"). Absent: nothing. */
+  readonly payloads?: readonly SubscriptionPayload[];
+}
+
+export interface SubscriptionPayload {
+  readonly topics: Grants;
+  readonly payload: object;
+}
+
+/** Which live connections a revocation ends: all that agree with every field that is given. */
+export interface RevocationFilter {
+  readonly user?: string;
+  readonly sessionId?: string;
+  readonly tokenId?: string;
+}
+
+export function isRevokedBy(identity: Identity, filter: RevocationFilter): boolean {
+  if (identity.kind === "anonymous") return false;
+  return (
+    (filter.user === undefined || filter.user === identity.user) &&
+    (filter.sessionId === undefined || filter.sessionId === identity.sessionId) &&
+    (filter.tokenId === undefined || filter.tokenId === identity.tokenId)
+  );
+}
+
+/** The payload for a subscription whose selector was written as `pattern`; null when none is attached. */
+export function payloadFor(identity: Identity, pattern: string): object | null {
+  return identity.payloads?.find((candidate) => candidate.topics.covers(pattern))?.payload ?? null;
+}
