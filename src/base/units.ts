@@ -29,7 +29,8 @@ export function parseBytes(text: string): number | null {
 /** `250ms`, `30s`, `15m`, `12h`, `30d`, `1h30m` → milliseconds. A unit is required: `30` alone is ambiguous. */
 export function parseDurationMs(text: string): number | null {
   const parts = [...text.trim().matchAll(/(\d+(?:\.\d+)?)\s*(ms|[smhd])\s*/gy)];
-  if (parts.length === 0 || parts.reduce((length, part) => length + part[0].length, 0) !== text.trim().length) return null;
+  if (parts.length === 0 || parts.reduce((length, part) => length + part[0].length, 0) !== text.trim().length)
+    return null;
   return parts.reduce((sum, part) => sum + Number(part[1]) * (DURATIONS_MS[part[2] as string] as number), 0);
 }
 

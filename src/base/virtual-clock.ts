@@ -57,7 +57,11 @@ export class VirtualClock implements Clock {
   #next(): Armed | null {
     let first: Armed | null = null;
     for (const armed of this.#armed) {
-      if (first === null || armed.dueMs < first.dueMs || (armed.dueMs === first.dueMs && armed.order < first.order)) {
+      if (
+        first === null ||
+        armed.dueMs < first.dueMs ||
+        (armed.dueMs === first.dueMs && armed.order < first.order)
+      ) {
         first = armed;
       }
     }

@@ -39,26 +39,99 @@ export interface CloseReasonInfo {
 }
 
 export const CLOSE_REASONS: Readonly<Record<CloseReason, CloseReasonInfo>> = {
-  client_closed: { websocketCode: null, text: "", meaning: "the client closed the connection in an orderly way" },
-  connection_reset: { websocketCode: null, text: "", meaning: "the client's side reset the connection (ECONNRESET, EPIPE, aborted)" },
-  timed_out: { websocketCode: null, text: "", meaning: "the operating system gave the peer up (ETIMEDOUT, EHOSTUNREACH)" },
-  write_error: { websocketCode: 3009, text: "write error", meaning: "a write failed for another cause than a reset" },
+  client_closed: {
+    websocketCode: null,
+    text: "",
+    meaning: "the client closed the connection in an orderly way",
+  },
+  connection_reset: {
+    websocketCode: null,
+    text: "",
+    meaning: "the client's side reset the connection (ECONNRESET, EPIPE, aborted)",
+  },
+  timed_out: {
+    websocketCode: null,
+    text: "",
+    meaning: "the operating system gave the peer up (ETIMEDOUT, EHOSTUNREACH)",
+  },
+  write_error: {
+    websocketCode: 3009,
+    text: "write error",
+    meaning: "a write failed for another cause than a reset",
+  },
   shutdown: { websocketCode: 3001, text: "shutdown", meaning: "the gateway drains; reconnect" },
-  server_error: { websocketCode: 3004, text: "internal server error", meaning: "a fault of the gateway; reconnect" },
-  token_expired: { websocketCode: 3005, text: "connection expired", meaning: "the access token expired and was not refreshed" },
-  slow_consumer: { websocketCode: 3008, text: "slow", meaning: "the client did not read as fast as events came; its queue reached `limits.queueBytes` or its write deadline" },
-  insufficient_state: { websocketCode: 3010, text: "insufficient state", meaning: "the log lost events that the connection was still to get; reconnect and resume" },
-  forced_reconnect: { websocketCode: 3011, text: "force reconnect", meaning: "sent away by the gateway or an operator; reconnect" },
-  no_pong: { websocketCode: 3012, text: "no pong", meaning: "no answer to a ping within `heartbeat.timeout`" },
-  too_many_requests: { websocketCode: 3013, text: "too many requests", meaning: "commands came faster than allowed" },
+  server_error: {
+    websocketCode: 3004,
+    text: "internal server error",
+    meaning: "a fault of the gateway; reconnect",
+  },
+  token_expired: {
+    websocketCode: 3005,
+    text: "connection expired",
+    meaning: "the access token expired and was not refreshed",
+  },
+  slow_consumer: {
+    websocketCode: 3008,
+    text: "slow",
+    meaning:
+      "the client did not read as fast as events came; its queue reached `limits.queueBytes` or its write deadline",
+  },
+  insufficient_state: {
+    websocketCode: 3010,
+    text: "insufficient state",
+    meaning: "the log lost events that the connection was still to get; reconnect and resume",
+  },
+  forced_reconnect: {
+    websocketCode: 3011,
+    text: "force reconnect",
+    meaning: "sent away by the gateway or an operator; reconnect",
+  },
+  no_pong: {
+    websocketCode: 3012,
+    text: "no pong",
+    meaning: "no answer to a ping within `heartbeat.timeout`",
+  },
+  too_many_requests: {
+    websocketCode: 3013,
+    text: "too many requests",
+    meaning: "commands came faster than allowed",
+  },
   invalid_token: { websocketCode: 3500, text: "invalid token", meaning: "the access token is not valid" },
   bad_request: { websocketCode: 3501, text: "bad request", meaning: "the client broke the protocol" },
-  stale: { websocketCode: 3502, text: "stale", meaning: "the client connected and did not sign in or subscribe in time" },
-  forced_disconnect: { websocketCode: 3503, text: "force disconnect", meaning: "sent away for good: signed out, disabled, or by an operator" },
-  connection_limit: { websocketCode: 3504, text: "connection limit", meaning: "a limit on connections is reached" },
-  subscriber_limit: { websocketCode: 3505, text: "channel limit", meaning: "more subscribers on one connection than allowed" },
-  inappropriate_protocol: { websocketCode: 3506, text: "inappropriate protocol", meaning: "a frame of a kind that is not spoken here, such as a binary one" },
-  permission_denied: { websocketCode: 3507, text: "permission denied", meaning: "the identity may not do this" },
+  stale: {
+    websocketCode: 3502,
+    text: "stale",
+    meaning: "the client connected and did not sign in or subscribe in time",
+  },
+  forced_disconnect: {
+    websocketCode: 3503,
+    text: "force disconnect",
+    meaning: "sent away for good: signed out, disabled, or by an operator",
+  },
+  connection_limit: {
+    websocketCode: 3504,
+    text: "connection limit",
+    meaning: "a limit on connections is reached",
+  },
+  subscriber_limit: {
+    websocketCode: 3505,
+    text: "channel limit",
+    meaning: "more subscribers on one connection than allowed",
+  },
+  inappropriate_protocol: {
+    websocketCode: 3506,
+    text: "inappropriate protocol",
+    meaning: "a frame of a kind that is not spoken here, such as a binary one",
+  },
+  permission_denied: {
+    websocketCode: 3507,
+    text: "permission denied",
+    meaning: "the identity may not do this",
+  },
   too_many_errors: { websocketCode: 3509, text: "too many errors", meaning: "too many commands failed" },
-  message_too_large: { websocketCode: 1009, text: "message too large", meaning: "a message was larger than `limits.requestBytes`" },
+  message_too_large: {
+    websocketCode: 1009,
+    text: "message too large",
+    meaning: "a message was larger than `limits.requestBytes`",
+  },
 };

@@ -1,0 +1,281 @@
+/**
+ * Room `hub`: the log, topics, subscribers. It gives every event one hub-wide sequence number, keeps it for those who
+ * come back, and hands it to whoever subscribes. Pure: no socket, no timer; time comes in as an argument. It may use
+ * `base` and `protocol`; it knows no transport and no feed.
+ */
+import type { Publication } from "#protocol/event.ts";
+import type { TopicMatcher } from "#protocol/topic-matcher.ts";
+import { HubEvent } from "./hub-event.ts";
+import { Log, type LogBounds } from "./log.ts";
+import { ChainReader, type LogReader, ScanReader } from "./log-reader.ts";
+import { StateStore } from "./state-store.ts";
+import { type EventSink, PatternGroup, Subscription, Topic } from "./topic.ts";
+
+export type { HubEvent } from "./hub-event.ts";
+export type { LogReader } from "./log-reader.ts";
+export type { EventSink, Subscription } from "./topic.ts";
+
+export interface HubOptions {
+  /** Names this life of the log; another life has another epoch. */
+  readonly epoch: string;
+  readonly log: LogBounds;
+  /** Most bytes of topics' states. */
+  readonly stateBytesMax: number;
+  /** Wall-clock time in milliseconds. */
+  readonly nowMs: () => number;
+  /** Told when a topic gets its first exact subscriber and when it loses its last. */
+  readonly demand?: Demand;
+}
+
+export interface Demand {
+  wanted(topic: string): void;
+  unwanted(topic: string): void;
+}
+
+export interface HubStats {
+  readonly topics: number;
+  readonly topicsWithState: number;
+  readonly subscribers: number;
+  readonly patterns: number;
+  readonly logEvents: number;
+  readonly logBytes: number;
+  readonly stateBytes: number;
+  readonly head: number;
+}
+
+export interface HistoryQuery {
+  /** Only events after this sequence (or before it, with `reverse`); absent: from the end of what is held. */
+  readonly afterSequence?: number;
+  readonly limit: number;
+  /** Newest first. */
+  readonly reverse: boolean;
+}
+
+export class Hub {
+  readonly #log: Log;
+  readonly #states: StateStore;
+  readonly #topics = new Map<string, Topic>();
+  readonly #patterns = new Map<string, PatternGroup>();
+  /** Publishers' own ids of held events; of equal ids the earliest counts (Mercure, "Reconciliation"). */
+  readonly #ids = new Map<string, HubEvent>();
+  readonly #nowMs: () => number;
+  readonly #demand: Demand | null;
+  /** A forgotten topic's events can't be vouched for up to here. */
+  #forgottenThrough = 0;
+  #subscribers = 0;
+  #publishing = false;
+
+  constructor(options: HubOptions) {
+    const forget = (topic: Topic) => this.#forgetUnneeded(topic);
+    this.#log = new Log(options.epoch, options.log, {
+      topic: forget,
+      event: (event) => this.#forgetId(event),
+    });
+    this.#states = new StateStore(options.epoch, options.stateBytesMax, forget);
+    this.#nowMs = options.nowMs;
+    this.#demand = options.demand ?? null;
+  }
+
+  get epoch(): string {
+    return this.#log.epoch;
+  }
+
+  /** Sequence of the newest event; 0 before the first. */
+  get head(): number {
+    return this.#log.head;
+  }
+
+  /** Sequence of the newest event that the log let go of; 0 when it still holds all. */
+  get evictedThrough(): number {
+    return this.#log.evictedThrough;
+  }
+
+  /** Numbers the event, keeps it, and hands it to every subscriber, all within this call. */
+  publish(publication: Publication): HubEvent {
+    const nowMs = this.#nowMs();
+    const event = new HubEvent(this.#log.head + 1, nowMs, publication, this.#log);
+    const topics =
+      publication.topics.length === 1
+        ? [this.#topicOf(publication.topics[0])]
+        : this.#topicsOf(publication.topics);
+    this.#log.append(event, topics);
+    if (event.id !== null && !this.#ids.has(event.id)) this.#ids.set(event.id, event);
+    const state = publication.state ?? "none";
+    if (state !== "none") this.#states.change(topics[0] as Topic, event, state);
+    this.#deliver(event, topics);
+    this.#log.evict(nowMs);
+    return event;
+  }
+
+  /** Attaches a sink for live events from the next `publish` on. What is older it reads by `openReader`. */
+  subscribe(sink: EventSink, selector: TopicMatcher): Subscription {
+    this.#assertQuiet();
+    const subscription = new Subscription(sink, selector, (ended) => this.#detach(ended));
+    this.#subscribers++;
+    if (selector.type === "exact") {
+      const topic = this.#topicOf(selector.pattern);
+      topic.subscribers.add(subscription);
+      if (topic.subscribers.size === 1) this.#demand?.wanted(topic.name);
+    } else {
+      this.#groupOf(selector).subscribers.add(subscription);
+    }
+    return subscription;
+  }
+
+  /**
+   * A reader of what came after a sequence number, for a sink that is subscribed to the same selectors.
+   *
+   * @returns null when the log can't vouch for having every event since: the resume would not be exact
+   */
+  openReader(selectors: readonly TopicMatcher[], afterSequence: number): LogReader | null {
+    if (afterSequence > this.#log.head || afterSequence < 0) return null;
+    if (selectors.some((selector) => selector.type !== "exact")) {
+      return this.#log.evictedThrough > afterSequence
+        ? null
+        : new ScanReader(this.#log, selectors, afterSequence);
+    }
+    const topics: Topic[] = [];
+    for (const { pattern } of selectors) {
+      const topic = this.#topics.get(pattern);
+      if ((topic?.evictedThrough ?? this.#forgottenThrough) > afterSequence) return null;
+      if (topic !== undefined) topics.push(topic);
+    }
+    return new ChainReader(this.#log, topics, afterSequence);
+  }
+
+  /** A topic's state as an event whose sequence is the one that it is current at; null without one. */
+  stateOf(topic: string): HubEvent | null {
+    const known = this.#topics.get(topic);
+    return known === undefined ? null : this.#states.eventOf(known);
+  }
+
+  /** Forgets a topic's state, for example because its feed no longer keeps it up to date. */
+  dropState(topic: string): void {
+    const known = this.#topics.get(topic);
+    if (known !== undefined) this.#states.drop(known);
+  }
+
+  /** The sequence of the held event that its publisher gave this id, or null. */
+  sequenceOfId(id: string): number | null {
+    return this.#ids.get(id)?.sequence ?? null;
+  }
+
+  /** Held events of one topic. */
+  history(name: string, query: HistoryQuery): HubEvent[] {
+    const events: HubEvent[] = [];
+    const topic = this.#topics.get(name);
+    if (topic === undefined || query.limit <= 0) return events;
+    const from = query.afterSequence;
+    let node = query.reverse ? topic.last : from === undefined ? topic.first : topic.firstAfter(from);
+    while (node !== null && events.length < query.limit) {
+      if (!query.reverse || from === undefined || node.event.sequence < from) events.push(node.event);
+      node = query.reverse ? node.previous : node.next;
+    }
+    return events;
+  }
+
+  /** The exact subscribers of a topic. */
+  subscribersOf(name: string): Iterable<Subscription> {
+    return this.#topics.get(name)?.subscribers ?? [];
+  }
+
+  /** Lets go of what has grown too old. `publish` does so too; this is for quiet times. */
+  evict(): void {
+    this.#log.evict(this.#nowMs());
+  }
+
+  stats(): HubStats {
+    return {
+      topics: this.#topics.size,
+      topicsWithState: this.#states.size,
+      subscribers: this.#subscribers,
+      patterns: this.#patterns.size,
+      logEvents: this.#log.length,
+      logBytes: this.#log.bytes,
+      stateBytes: this.#states.bytes,
+      head: this.#log.head,
+    };
+  }
+
+  #deliver(event: HubEvent, topics: readonly Topic[]): void {
+    this.#publishing = true;
+    try {
+      for (const topic of topics) topic.subscribers.deliver(event);
+      if (this.#patterns.size === 0) return;
+      if (topics.length === 1) {
+        for (const group of (topics[0] as Topic).patterns) group.subscribers.deliver(event);
+      } else {
+        for (const group of new Set(topics.flatMap((topic) => topic.patterns)))
+          group.subscribers.deliver(event);
+      }
+    } finally {
+      this.#publishing = false;
+    }
+  }
+
+  #detach(subscription: Subscription): void {
+    this.#assertQuiet();
+    this.#subscribers--;
+    const { selector } = subscription;
+    if (selector.type === "exact") {
+      const topic = this.#topics.get(selector.pattern) as Topic;
+      topic.subscribers.remove(subscription);
+      if (topic.subscribers.size > 0) return;
+      this.#demand?.unwanted(topic.name);
+      this.#forgetUnneeded(topic);
+      return;
+    }
+    const group = this.#patterns.get(selector.key) as PatternGroup;
+    group.subscribers.remove(subscription);
+    if (group.subscribers.size > 0) return;
+    this.#patterns.delete(selector.key);
+    for (const topic of this.#topics.values()) {
+      const index = topic.patterns.indexOf(group);
+      if (index >= 0) topic.patterns.splice(index, 1);
+    }
+  }
+
+  #topicOf(name: string): Topic {
+    let topic = this.#topics.get(name);
+    if (topic === undefined) {
+      topic = new Topic(name, this.#forgottenThrough);
+      for (const group of this.#patterns.values()) {
+        if (group.matcher.matches(name)) topic.patterns.push(group);
+      }
+      this.#topics.set(name, topic);
+    }
+    return topic;
+  }
+
+  #topicsOf(names: readonly string[]): Topic[] {
+    return [...new Set(names)].map((name) => this.#topicOf(name));
+  }
+
+  #groupOf(matcher: TopicMatcher): PatternGroup {
+    let group = this.#patterns.get(matcher.key);
+    if (group === undefined) {
+      group = new PatternGroup(matcher);
+      for (const topic of this.#topics.values()) {
+        if (matcher.matches(topic.name)) topic.patterns.push(group);
+      }
+      this.#patterns.set(matcher.key, group);
+    }
+    return group;
+  }
+
+  #forgetUnneeded(topic: Topic): void {
+    if (topic.isNeeded || this.#topics.get(topic.name) !== topic) return;
+    this.#topics.delete(topic.name);
+    this.#forgottenThrough = Math.max(this.#forgottenThrough, topic.evictedThrough);
+  }
+
+  #forgetId(event: HubEvent): void {
+    if (event.id !== null && this.#ids.get(event.id) === event) this.#ids.delete(event.id);
+  }
+
+  /** A sink that came or went while an event is handed round would make others miss it or get it twice. */
+  #assertQuiet(): void {
+    if (this.#publishing)
+      throw new Error("a sink subscribed or unsubscribed while the hub was delivering an event");
+  }
+}

@@ -1,0 +1,105 @@
+import type { HubEvent, Ledger } from "./hub-event.ts";
+import type { ChainNode, Topic } from "./topic.ts";
+
+export interface LogBounds {
+  /** Most bytes held, encoded frames included. */
+  readonly bytesMax: number;
+  /** Oldest event held, in milliseconds. */
+  readonly ageMaxMs: number;
+}
+
+const CAPACITY_MIN = 1024;
+
+/**
+ * The hub's ordered memory of events: a ring by sequence number, bounded by bytes and age, with a chain through it
+ * for each topic, so that replaying one topic does not read the others.
+ */
+export class Log implements Ledger {
+  readonly epoch: string;
+  readonly #bounds: LogBounds;
+  readonly #released: { topic(topic: Topic): void; event(event: HubEvent): void };
+  /** Canonical nodes by `sequence % capacity`; capacity is a power of two. */
+  #ring = new Array<ChainNode | undefined>(CAPACITY_MIN);
+  #first = 1;
+  #head = 0;
+  bytes = 0;
+
+  /** @param released told of each event let go, and of each topic that lost its last held event */
+  constructor(
+    epoch: string,
+    bounds: LogBounds,
+    released: { topic(topic: Topic): void; event(event: HubEvent): void },
+  ) {
+    this.epoch = epoch;
+    this.#bounds = bounds;
+    this.#released = released;
+  }
+
+  /** Sequence of the newest event; 0 before the first. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** Events held. */
+  get length(): number {
+    return this.#head - this.#first + 1;
+  }
+
+  /** Sequence of the newest event that was let go; 0 when all are held. */
+  get evictedThrough(): number {
+    return this.#first - 1;
+  }
+
+  /** Takes the event whose sequence is `head + 1`. */
+  append(event: HubEvent, topics: readonly Topic[]): void {
+    if (this.length === this.#ring.length) this.#grow();
+    let canonical: ChainNode | undefined;
+    let previous: ChainNode | undefined;
+    for (const topic of topics) {
+      const node = topic.append(event);
+      canonical ??= node;
+      if (previous !== undefined) previous.sibling = node;
+      previous = node;
+    }
+    this.#head = event.sequence;
+    this.#ring[event.sequence & (this.#ring.length - 1)] = canonical;
+    event.hold();
+  }
+
+  /** The canonical node of a sequence number, or null when it is not held. */
+  at(sequence: number): ChainNode | null {
+    if (sequence < this.#first || sequence > this.#head) return null;
+    return this.#ring[sequence & (this.#ring.length - 1)] ?? null;
+  }
+
+  /** Lets go what exceeds the bounds, oldest first. */
+  evict(nowMs: number): void {
+    while (this.length > 0) {
+      const node = this.at(this.#first) as ChainNode;
+      if (this.bytes <= this.#bounds.bytesMax && nowMs - node.event.timeMs <= this.#bounds.ageMaxMs) return;
+      this.#evictFirst(node);
+    }
+  }
+
+  #evictFirst(canonical: ChainNode): void {
+    this.#ring[this.#first & (this.#ring.length - 1)] = undefined;
+    this.#first++;
+    canonical.event.release();
+    this.#released.event(canonical.event);
+    let node: ChainNode | null = canonical;
+    while (node !== null) {
+      const { sibling, topic }: ChainNode = node;
+      topic.evictFirst();
+      if (topic.last === null) this.#released.topic(topic);
+      node = sibling;
+    }
+  }
+
+  #grow(): void {
+    const grown = new Array<ChainNode | undefined>(this.#ring.length * 2);
+    for (let sequence = this.#first; sequence <= this.#head; sequence++) {
+      grown[sequence & (grown.length - 1)] = this.#ring[sequence & (this.#ring.length - 1)];
+    }
+    this.#ring = grown;
+  }
+}
