@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import { type LogLevel, openLog, parseLogLevel } from "./log.ts";
+
+function capture(level: LogLevel = "debug") {
+  const lines: Record<string, unknown>[] = [];
+  const log = openLog({ level, destination: { write: (line) => lines.push(JSON.parse(line)) } });
+  return { log, lines };
+}
+
+test("log: a line is one JSON object with time, level as a word, fields and message", () => {
+  const { log, lines } = capture();
+  log.info({ feed: "quotes", links: 2 }, "link opened");
+  assert.equal(lines.length, 1);
+  const { time, ...line } = lines[0] as Record<string, unknown>;
+  assert.deepEqual(line, { level: "info", feed: "quotes", links: 2, msg: "link opened" });
+  assert.equal(typeof time, "number");
+});
+
+test("log: lines below the level are not written", () => {
+  const { log, lines } = capture("warn");
+  log.debug({}, "one");
+  log.info({}, "two");
+  log.warn({}, "three");
+  log.error({}, "four");
+  assert.deepEqual(
+    lines.map((line) => line.msg),
+    ["three", "four"],
+  );
+});
+
+test("log: the level comes from STREAMKEEPER_LOG, and a wrong one is refused by name", () => {
+  assert.equal(openLog({ env: { STREAMKEEPER_LOG: "ERROR" } }).level, "error");
+  assert.equal(openLog({ env: {} }).level, "info");
+  assert.throws(
+    () => parseLogLevel("loud"),
+    /"loud" does not exist: use one of debug, info, warn, error, silent/,
+  );
+});
+
+test("log: no token reaches a line, whether as field, in a text, in a URL, or in an error's cause", () => {
+  const { log, lines } = capture();
+  const jwt = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl";
+  const error = new Error(`GET https://u:pw@feed.example/quotes?key=s3cret failed`, {
+    cause: new Error(`Bearer ${jwt}`),
+  });
+  log.error(
+    {
+      headers: { Authorization: "Bearer abcdefgh", "Set-Cookie": "a=b", accept: "text/event-stream" },
+      access_token: jwt,
+      password: "hunter2",
+      url: "/.well-known/mercure?match=/quotes/AAPL&authorization=s3cret",
+      note: `sent ${jwt} along`,
+      err: error,
+    },
+    `refused ${jwt} at /connection/websocket?token=s3cret`,
+  );
+  const text = JSON.stringify(lines[0]);
+  for (const secret of ["s3cret", "hunter2", "abcdefgh", "eyJ", "a=b", "u:pw"])
+    assert.ok(!text.includes(secret), `${secret} in ${text}`);
+  assert.equal((lines[0] as { url: string }).url, "/.well-known/mercure");
+  assert.equal((lines[0] as { headers: { accept: string } }).headers.accept, "text/event-stream");
+  assert.equal((lines[0] as { err: { cause: { message: string } } }).err.cause.message, "Bearer [redacted]");
+});
+
+test("log: a field that refers to itself, is huge, deep, a buffer or a map is cut, not followed", () => {
+  const { log, lines } = capture();
+  const loop: Record<string, unknown> = {
+    text: "x".repeat(100_000),
+    bytes: new Uint8Array(5),
+    map: new Map([["a", 1]]),
+  };
+  loop.self = loop;
+  loop.wide = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`k${index}`, index]));
+  loop.size = 2n ** 60n;
+  log.info(loop, "odd");
+  const line = lines[0] as Record<string, unknown>;
+  assert.equal((line.text as string).length, 4097);
+  assert.equal(line.bytes, "5 bytes");
+  assert.equal(line.map, "Map of 1");
+  assert.equal(line.size, String(2n ** 60n));
+  assert.ok(Object.keys(line.wide as object).length <= 101);
+  assert.ok(JSON.stringify(line).length < 100_000);
+});
+
+test("log: a process's lines go to standard error, and are there when it exits at once", () => {
+  const program = `
+    import { openLog } from ${JSON.stringify(new URL("./log.ts", import.meta.url).href)};
+    openLog().warn({ n: 1 }, "last words");
+    process.exit(0);
+  `;
+  const ran = spawnSync(process.execPath, ["--conditions=source", "--input-type=module", "-e", program], {
+    encoding: "utf8",
+    env: { ...process.env, STREAMKEEPER_LOG: "warn" },
+  });
+  assert.equal(ran.stdout, "");
+  assert.match(ran.stderr, /^\{"level":"warn","time":\d+,"n":1,"msg":"last words"\}\n$/);
+});

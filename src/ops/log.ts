@@ -1,0 +1,125 @@
+/**
+ * Room `ops`: what lets an operator see the gateway: log lines, metrics, the error journal, health. It reads other
+ * rooms only through the views in `views.ts`, and imports nothing of the project but `base`.
+ */
+import { pino } from "pino";
+import type { Logger } from "#base/logger.ts";
+import { redactFields, redactText } from "./log-redaction.ts";
+
+export const LogLevel = {
+  debug: "debug",
+  info: "info",
+  warn: "warn",
+  error: "error",
+  silent: "silent",
+} as const;
+export type LogLevel = (typeof LogLevel)[keyof typeof LogLevel];
+
+export interface LogOptions {
+  /** Least serious level that is written. Default: `STREAMKEEPER_LOG`, else `info`. */
+  readonly level?: LogLevel;
+  /** Written to whole lines at a time. Default: standard error, so that standard output stays a command's own. */
+  readonly destination?: { write(line: string): unknown };
+  /** Read for `STREAMKEEPER_LOG`. Default: the process's environment. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** The process's log. Whoever opened it calls `close` last. */
+export interface Log extends Logger {
+  readonly level: LogLevel;
+  /** Lines dropped since the start because whatever reads standard error was too slow. */
+  readonly linesDropped: number;
+  /** Writes out what is buffered, waiting for it. Idempotent. */
+  close(): void;
+}
+
+/**
+ * Bytes of log lines kept for a reader of standard error that is slow. Above it lines are dropped and counted: a
+ * stuck terminal or log collector must not stop the gateway or fill its memory.
+ */
+const BUFFER_BYTES_MAX = 1024 * 1024;
+
+/**
+ * Opens the log: one JSON object a line, `time` in milliseconds since the Unix epoch, `level` as a word, secrets taken
+ * out of fields and messages.
+ *
+ * @throws RangeError for a level that does not exist, naming those that do
+ */
+export function openLog(options: LogOptions = {}): Log {
+  const level = parseLogLevel(
+    options.level ?? (options.env ?? process.env).STREAMKEEPER_LOG ?? LogLevel.info,
+  );
+  const output =
+    options.destination === undefined ? openStandardError() : new GivenDestination(options.destination);
+  const lines = pino(
+    {
+      level,
+      base: null,
+      formatters: { level: (label) => ({ level: label }), log: redactFields },
+      // `redactFields` has described errors already; pino's own serialiser would take the description for an error.
+      serializers: { err: (described) => described },
+    },
+    output,
+  );
+  return {
+    level,
+    debug: (fields, message) => lines.debug(fields, redactText(message)),
+    info: (fields, message) => lines.info(fields, redactText(message)),
+    warn: (fields, message) => lines.warn(fields, redactText(message)),
+    error: (fields, message) => lines.error(fields, redactText(message)),
+    get linesDropped() {
+      return output.linesDropped;
+    },
+    close: () => output.flush(),
+  };
+}
+
+/** @throws RangeError for a level that does not exist, naming those that do */
+export function parseLogLevel(text: string): LogLevel {
+  const level = text.trim().toLowerCase();
+  if (Object.hasOwn(LogLevel, level)) return level as LogLevel;
+  throw new RangeError(
+    `log level ${JSON.stringify(text)} does not exist: use one of ${Object.keys(LogLevel).join(", ")}`,
+  );
+}
+
+interface Output {
+  readonly linesDropped: number;
+  write(line: string): unknown;
+  flush(): void;
+}
+
+class GivenDestination implements Output {
+  readonly linesDropped = 0;
+  readonly #destination: { write(line: string): unknown };
+
+  constructor(destination: { write(line: string): unknown }) {
+    this.#destination = destination;
+  }
+
+  write(line: string): unknown {
+    return this.#destination.write(line);
+  }
+
+  flush(): void {}
+}
+
+function openStandardError(): Output {
+  // Asynchronous, since a full pipe would otherwise stop the event loop; pino flushes it when the process exits.
+  const stream = pino.destination({ fd: 2, sync: false, maxLength: BUFFER_BYTES_MAX });
+  let linesDropped = 0;
+  stream.on("drop", () => linesDropped++);
+  return {
+    get linesDropped() {
+      return linesDropped;
+    },
+    write: (line) => stream.write(line),
+    flush: () => {
+      try {
+        stream.flushSync();
+      } catch {
+        // Not open yet, or its reader is gone: nobody is left to tell.
+      }
+    },
+  };
+}
