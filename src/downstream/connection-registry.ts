@@ -1,0 +1,204 @@
+import type { Identity } from "#auth/identity.ts";
+import type { Logger } from "#base/logger.ts";
+import { CLOSE_REASONS, CloseReason } from "#protocol/close-reason.ts";
+import type { AdmissionVerdict } from "./admission.ts";
+import { admit } from "./admission.ts";
+import type { Connection } from "./connection.ts";
+import type { DownstreamLimits } from "./desk.ts";
+import type { DownstreamCounters } from "./downstream-counters.ts";
+import { Transport } from "./transport.ts";
+
+/**
+ * The book of connections: who is in, how many per transport, user and address. A connection enters when its socket is
+ * its own and leaves in its `close`; opened minus closed equals active, always.
+ */
+export class ConnectionRegistry implements Iterable<Connection> {
+  readonly #connections = new Map<string, Connection>();
+  readonly #ofUser = new Map<string, number>();
+  readonly #ofAddress = new Map<string, number>();
+  readonly #ofTransport: Record<Transport, number> = { sse: 0, websocket: 0 };
+  /** Closed connections whose sockets still hand over their last bytes. */
+  readonly #lingering = new Set<Connection>();
+  readonly #counters: DownstreamCounters;
+  readonly #log: Logger;
+  #onEmpty: (() => void)[] = [];
+
+  constructor(counters: DownstreamCounters, log: Logger) {
+    this.#counters = counters;
+    this.#log = log;
+  }
+
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Sockets that are not gone yet, of connections open and closed. */
+  get sockets(): number {
+    return this.#connections.size + this.#lingering.size;
+  }
+
+  count(transport: Transport): number {
+    return this.#ofTransport[transport];
+  }
+
+  /** Whether another connection may come in, before its identity is known or after. */
+  admit(
+    address: string,
+    identity: Identity | null,
+    limits: DownstreamLimits,
+    draining: boolean,
+  ): AdmissionVerdict {
+    const user = identity === null ? null : userKey(identity);
+    return admit(
+      {
+        connections: this.#connections.size,
+        ofUser: user === null ? 0 : (this.#ofUser.get(user) ?? 0),
+        ofAddress: this.#ofAddress.get(address) ?? 0,
+        draining,
+      },
+      limits,
+    );
+  }
+
+  /** Connections that one user has; anonymous ones are counted by address only. */
+  connectionsOf(identity: Identity): number {
+    const user = userKey(identity);
+    return user === null ? 0 : (this.#ofUser.get(user) ?? 0);
+  }
+
+  add(connection: Connection): void {
+    this.#connections.set(connection.id, connection);
+    this.#ofTransport[connection.transport]++;
+    increment(this.#ofAddress, connection.address);
+    const user = userKey(connection.identity);
+    if (user !== null) increment(this.#ofUser, user);
+    this.#counters.opened.add(connection.transport);
+    this.#log.info(
+      {
+        connection: connection.id,
+        transport: connection.transport,
+        address: connection.address,
+        user: connection.identity.user,
+        role: connection.identity.role,
+      },
+      "connection opened",
+    );
+  }
+
+  /** A connection signed in, or in anew, after it had been opened. */
+  identify(connection: Connection, identity: Identity): void {
+    const before = userKey(connection.identity);
+    const after = userKey(identity);
+    connection.identity = identity;
+    if (before === after) return;
+    if (before !== null) decrement(this.#ofUser, before);
+    if (after !== null) increment(this.#ofUser, after);
+    this.#log.info(
+      {
+        connection: connection.id,
+        transport: connection.transport,
+        user: identity.user,
+        role: identity.role,
+      },
+      "connection signed in",
+    );
+  }
+
+  /** Called by the connection's `close`, once. */
+  remove(connection: Connection, reason: CloseReason, durationS: number, detail: string | undefined): void {
+    const { transport } = connection;
+    if (!this.#connections.delete(connection.id)) return;
+    if (!connection.isSocketClosed) this.#lingering.add(connection);
+    this.#ofTransport[transport]--;
+    decrement(this.#ofAddress, connection.address);
+    const user = userKey(connection.identity);
+    if (user !== null) decrement(this.#ofUser, user);
+    this.#count(transport, reason, durationS);
+    this.#log.info(
+      {
+        connection: connection.id,
+        transport,
+        address: connection.address,
+        user: connection.identity.user,
+        reason,
+        detail: detail ?? CLOSE_REASONS[reason].meaning,
+        durationS: Math.round(durationS * 1000) / 1000,
+      },
+      "connection closed",
+    );
+    this.#settle();
+  }
+
+  /** A connection's socket is gone. */
+  socketClosed(connection: Connection): void {
+    this.#lingering.delete(connection);
+    this.#settle();
+  }
+
+  /** Ends every connection that the filter picks. Answers how many. */
+  closeWhere(pick: (connection: Connection) => boolean, reason: CloseReason, detail?: string): number {
+    const picked = [...this.#connections.values()].filter(pick);
+    for (const connection of picked) connection.close(reason, detail);
+    return picked.length;
+  }
+
+  /** Resolves when no connection and no socket is left. */
+  async empty(): Promise<void> {
+    if (this.sockets === 0) return;
+    await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  /** Destroys what still lingers: the hard end of a drain. */
+  destroyAll(): void {
+    for (const connection of this.#lingering) connection.destroySocket();
+  }
+
+  get(id: string): Connection | undefined {
+    return this.#connections.get(id);
+  }
+
+  [Symbol.iterator](): Iterator<Connection> {
+    return this.#connections.values();
+  }
+
+  /** Sums over all connections, for metrics. */
+  sums(): { subscribers: Record<Transport, number>; queuedBytes: number } {
+    const subscribers: Record<Transport, number> = { sse: 0, websocket: 0 };
+    let queuedBytes = 0;
+    for (const connection of this.#connections.values()) {
+      subscribers[connection.transport] += connection.subscriberCount;
+      queuedBytes += connection.queuedBytes;
+    }
+    return { subscribers, queuedBytes };
+  }
+
+  #count(transport: Transport, reason: CloseReason, durationS: number): void {
+    this.#counters.closed.add(`${transport}:${reason}`);
+    this.#counters.durationS[transport].observe(durationS);
+    if (reason === CloseReason.connection_reset) this.#counters.resets.add("downstream");
+    if (reason === CloseReason.slow_consumer) this.#counters.slowConsumers.add("disconnect");
+    if (transport === Transport.sse && reason !== CloseReason.client_closed)
+      this.#counters.sseDrops.add(reason);
+  }
+
+  #settle(): void {
+    if (this.sockets > 0 || this.#onEmpty.length === 0) return;
+    const waiting = this.#onEmpty;
+    this.#onEmpty = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+function userKey(identity: Identity): string | null {
+  return identity.kind === "anonymous" ? null : identity.user;
+}
+
+function increment(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+function decrement(counts: Map<string, number>, key: string): void {
+  const left = (counts.get(key) ?? 0) - 1;
+  if (left > 0) counts.set(key, left);
+  else counts.delete(key);
+}

@@ -1,0 +1,267 @@
+import type { Socket } from "node:net";
+import type { Identity } from "#auth/identity.ts";
+import type { Timer } from "#base/clock.ts";
+import { codeOf } from "#base/errors.ts";
+import { WheelTask } from "#base/timer-wheel.ts";
+import { CLOSE_REASONS, CloseReason } from "#protocol/close-reason.ts";
+import type { Desk } from "./desk.ts";
+import type { Flushable } from "./flusher.ts";
+import type { Transport } from "./transport.ts";
+
+/** How long a socket may take to hand over its last bytes before it is destroyed, in milliseconds. */
+const FAREWELL_MS = 5000;
+
+/** The socket points back to its connection, so that its listeners are shared functions and not closures. */
+const CONNECTION = Symbol("connection");
+type OwnedSocket = Socket & { [CONNECTION]?: Connection };
+
+/**
+ * One downstream client connection, of either transport: its socket, its byte-bounded queue, its one `close(reason)`.
+ *
+ *     opening ──> open ──close(reason)──> closed
+ *                            │
+ *                            └─ terminal state, then the socket, then subscribers, then the books
+ *
+ * Frames are shared and never changed. They are written once per event-loop turn; while the socket takes no more,
+ * they wait here, and at the bound the verdict is `slow_consumer`.
+ */
+export abstract class Connection extends WheelTask implements Flushable {
+  readonly id: string;
+  readonly transport: Transport;
+  /** Where it comes from, as limits and log lines count it. */
+  readonly address: string;
+  /** Wall-clock time of its opening, in milliseconds. */
+  readonly openedAtMs: number;
+  identity: Identity;
+  protected readonly desk: Desk;
+  protected readonly socket: Socket;
+  readonly #openedMonotonicMs: number;
+  #queue: Buffer[] = [];
+  #queuedBytes = 0;
+  #queuedSinceMs = 0;
+  #scheduled = false;
+  #blockedSinceMs: number | null = null;
+  #closed: CloseReason | null = null;
+  #farewell: Timer | null = null;
+  #socketClosed = false;
+
+  constructor(desk: Desk, socket: Socket, transport: Transport, address: string, identity: Identity) {
+    super();
+    this.desk = desk;
+    this.socket = socket;
+    this.transport = transport;
+    this.address = address;
+    this.identity = identity;
+    this.id = desk.nextConnectionId();
+    this.openedAtMs = desk.clock.nowMs();
+    this.#openedMonotonicMs = desk.clock.monotonicMs();
+    (socket as OwnedSocket)[CONNECTION] = this;
+    socket.on("error", onError);
+    socket.on("end", onEnd);
+    socket.on("close", onClose);
+    socket.on("drain", onDrain);
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, desk.heartbeat.intervalMs);
+    desk.registry.add(this);
+  }
+
+  /** Why it ended; null while it is open. */
+  get closed(): CloseReason | null {
+    return this.#closed;
+  }
+
+  /** Bytes that wait for the client: here and in the socket. */
+  get queuedBytes(): number {
+    return this.#queuedBytes + (this.socket.destroyed ? 0 : this.socket.writableLength);
+  }
+
+  /** Whether the socket has taken nothing for `heartbeat.timeout`: nobody reads at the other end. */
+  protected get isStalled(): boolean {
+    if (this.#blockedSinceMs === null) return false;
+    return this.desk.clock.monotonicMs() - this.#blockedSinceMs > this.desk.heartbeat.timeoutMs;
+  }
+
+  /** True once the socket is gone, its last bytes handed over or given up. */
+  get isSocketClosed(): boolean {
+    return this.#socketClosed;
+  }
+
+  /** Destroys the socket of a connection that has ended and still lingers. */
+  destroySocket(): void {
+    if (this.#closed !== null) this.socket.destroy();
+  }
+
+  /** How many subscribers it holds. */
+  abstract get subscriberCount(): number;
+
+  /** Queues an event's frame. It leaves at the end of this event-loop turn, or when the socket takes bytes again. */
+  deliverFrame(frame: Buffer): void {
+    this.desk.counters.deliveries[this.transport]++;
+    this.enqueue(frame);
+  }
+
+  /** Queues any frame; frames leave in the order of their queueing. After the end it is dropped. */
+  enqueue(frame: Buffer): void {
+    if (this.#closed !== null) return;
+    if (this.#queue.length === 0) this.#queuedSinceMs = this.desk.clock.monotonicMs();
+    this.#queue.push(frame);
+    this.#queuedBytes += frame.length;
+    if (this.#scheduled) return;
+    // While blocked, `drain` flushes; only a queue over its bound must be looked at before.
+    if (this.#blockedSinceMs !== null && this.queuedBytes <= this.desk.limits.queueBytes) return;
+    this.#schedule();
+  }
+
+  /** Has `flush`, and so `onWritable`, called at the end of this turn. */
+  protected requestFlush(): void {
+    if (this.#closed === null && !this.#scheduled && this.#blockedSinceMs === null) this.#schedule();
+  }
+
+  /** Called by the flusher, once a turn at most. */
+  flush(): void {
+    this.#scheduled = false;
+    if (this.#closed !== null) return;
+    if (this.#blockedSinceMs === null) {
+      this.#write();
+      if (this.#closed === null && this.#blockedSinceMs === null) this.onWritable();
+    } else if (this.queuedBytes > this.desk.limits.queueBytes) {
+      this.close(CloseReason.slow_consumer, "its queue reached limits.queueBytes");
+    }
+  }
+
+  /**
+   * The one end, whoever starts it. Idempotent: the first reason counts. What is queued still leaves when the end is
+   * polite; a client that does not read, or whose socket failed, is cut.
+   *
+   * @param detail for the log line only; never a secret
+   */
+  close(reason: CloseReason, detail?: string): void {
+    if (this.#closed !== null) return;
+    this.#closed = reason;
+    this.desk.wheel.disarm(this);
+    // The socket goes first: bookkeeping may take its time, and must not find it writable.
+    this.#endSocket(reason);
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.release();
+    this.desk.registry.remove(
+      this,
+      reason,
+      (this.desk.clock.monotonicMs() - this.#openedMonotonicMs) / 1000,
+      detail,
+    );
+  }
+
+  /** Last bytes for the client, such as a close frame; null for none. */
+  protected abstract goodbye(reason: CloseReason): Buffer | null;
+
+  /** Ends what belongs to the connection: subscriptions, readers. Called once, after the socket was ended. */
+  protected abstract release(): void;
+
+  /** The socket takes bytes: a replay may go on. */
+  protected onWritable(): void {}
+
+  #schedule(): void {
+    this.#scheduled = true;
+    this.desk.flusher.schedule(this);
+  }
+
+  #write(): void {
+    const parts = this.#queue;
+    if (parts.length === 0) return;
+    const { socket } = this;
+    const bytes = this.#queuedBytes;
+    this.#queuedBytes = 0;
+    this.desk.counters.bytesWritten += bytes;
+    this.desk.flusher.lag.observe((this.desk.flusher.flushMs - this.#queuedSinceMs) / 1000);
+    const single = parts.length === 1 ? (parts[0] as Buffer) : this.desk.flusher.join(parts, bytes);
+    if (single === null) {
+      socket.cork();
+      for (const part of parts) socket.write(part);
+      socket.uncork();
+    } else {
+      socket.write(single);
+    }
+    parts.length = 0;
+    if (socket.writableNeedDrain) this.#blockedSinceMs = this.desk.clock.monotonicMs();
+  }
+
+  /** @internal */
+  drained(): void {
+    this.#blockedSinceMs = null;
+    if (this.#closed !== null) return;
+    // Written from here and not at the turn's end: the bytes have waited long enough.
+    this.desk.flusher.flushMs = this.desk.clock.monotonicMs();
+    this.#write();
+    if (this.#closed === null && this.#blockedSinceMs === null) this.onWritable();
+  }
+
+  /** @internal The socket is gone. Whatever the reason was, it is known by now, or it was the client's. */
+  socketClosed(): void {
+    this.#socketClosed = true;
+    this.#farewell?.cancel();
+    this.#farewell = null;
+    this.desk.registry.socketClosed(this);
+    this.close(CloseReason.client_closed);
+  }
+
+  #endSocket(reason: CloseReason): void {
+    const { socket } = this;
+    if (socket.destroyed) return;
+    if (this.#blockedSinceMs !== null || CUT.has(reason)) {
+      socket.destroy();
+      return;
+    }
+    this.#write();
+    const goodbye = this.goodbye(reason);
+    if (goodbye === null) socket.end();
+    else socket.end(goodbye);
+    // Nothing more is read, but the end must be seen, or the socket would wait for its reader for ever.
+    socket.resume();
+    this.#farewell = this.desk.clock.after(FAREWELL_MS, () => socket.destroy());
+  }
+}
+
+/** Ends that are not worth a goodbye: nobody reads it. */
+const CUT: ReadonlySet<CloseReason> = new Set([
+  CloseReason.connection_reset,
+  CloseReason.timed_out,
+  CloseReason.write_error,
+  CloseReason.slow_consumer,
+]);
+
+/** The reason that a socket's error stands for. */
+export function reasonOfSocketError(error: unknown): CloseReason {
+  switch (codeOf(error)) {
+    case "ECONNRESET":
+    case "EPIPE":
+    case "ECONNABORTED":
+      return CloseReason.connection_reset;
+    case "ETIMEDOUT":
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+    case "ENETDOWN":
+      return CloseReason.timed_out;
+    default:
+      return CloseReason.write_error;
+  }
+}
+
+function onError(this: OwnedSocket, error: Error): void {
+  const reason = reasonOfSocketError(error);
+  this[CONNECTION]?.close(reason, `${CLOSE_REASONS[reason].meaning} (${codeOf(error) ?? error.name})`);
+}
+
+/** The server's sockets are half-open by default: a client that has said its last is let go. */
+function onEnd(this: OwnedSocket): void {
+  this[CONNECTION]?.close(CloseReason.client_closed);
+}
+
+function onClose(this: OwnedSocket): void {
+  this[CONNECTION]?.socketClosed();
+  delete this[CONNECTION];
+}
+
+function onDrain(this: OwnedSocket): void {
+  this[CONNECTION]?.drained();
+}

@@ -1,0 +1,73 @@
+import type { Clock } from "#base/clock.ts";
+import { Histogram } from "#base/counters.ts";
+
+/** Larger batches go to the socket as a list: copying them would cost more than it saves. */
+const JOIN_BYTES_MAX = 64 * 1024;
+
+const LAG_BOUNDS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** What has frames to write at the end of this turn of the event loop. */
+export interface Flushable {
+  flush(): void;
+}
+
+/**
+ * One write per connection and event-loop turn. Whatever is enqueued within a turn leaves together, which is worth
+ * more than everything else that could be tuned: the kernel's `write` is most of a delivery's cost.
+ */
+export class Flusher {
+  readonly #clock: Clock;
+  #scheduled: Flushable[] = [];
+  #spare: Flushable[] = [];
+  #immediate: NodeJS.Immediate | null = null;
+  #joinedParts: readonly Buffer[] = [];
+  #joined: Buffer | null = null;
+
+  /** Monotonic time at which the flush under way began. */
+  flushMs = 0;
+  /** Seconds from a connection's first queued frame to its write. */
+  readonly lag = new Histogram(LAG_BOUNDS_S);
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Calls `flush` once the current turn's callbacks have run. Scheduling twice is the caller's to avoid. */
+  schedule(flushable: Flushable): void {
+    this.#scheduled.push(flushable);
+    if (this.#immediate !== null) return;
+    this.#immediate = setImmediate(() => this.#flush());
+  }
+
+  /**
+   * Several frames as one buffer, or null where they are too large to copy. Connections of the same topics flush the
+   * same frames one after another, so the last answer is kept and mostly fits again.
+   */
+  join(parts: readonly Buffer[], bytes: number): Buffer | null {
+    if (bytes > JOIN_BYTES_MAX) return null;
+    if (this.#joined !== null && sameParts(parts, this.#joinedParts)) return this.#joined;
+    this.#joined = Buffer.concat(parts as Buffer[], bytes);
+    this.#joinedParts = parts.slice();
+    return this.#joined;
+  }
+
+  #flush(): void {
+    this.#immediate = null;
+    this.flushMs = this.#clock.monotonicMs();
+    const due = this.#scheduled;
+    this.#scheduled = this.#spare;
+    for (const flushable of due) flushable.flush();
+    due.length = 0;
+    this.#spare = due;
+    this.#joined = null;
+    this.#joinedParts = [];
+  }
+}
+
+function sameParts(left: readonly Buffer[], right: readonly Buffer[]): boolean {
+  if (left.length !== right.length) return false;
+  for (let index = 0; index < left.length; index++) {
+    if (left[index] !== right[index]) return false;
+  }
+  return true;
+}
