@@ -1,0 +1,9 @@
+/** Where the last event ids of upstream links outlive a restart. A port: `storage` implements it, `upstream` uses it. */
+export interface LinkCursorStore {
+  /** The last event ids of a feed's links, by the link's name. */
+  load(feed: string): Promise<ReadonlyMap<string, string>>;
+  /** Keeps the last event id of one link; the empty string forgets it. */
+  save(feed: string, link: string, lastEventId: string, atMs: number): Promise<void>;
+  /** Forgets links that were last saved before a time; answers how many. */
+  prune(beforeMs: number): Promise<number>;
+}

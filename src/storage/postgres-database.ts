@@ -1,0 +1,87 @@
+import { PostgresDialect } from "kysely";
+import { Pool, types } from "pg";
+import { codeOf, messageOf } from "#base/errors.ts";
+import { StorageError } from "./storage-error.ts";
+
+/** Most connections to PostgreSQL. What is asked of it is short; more would only wait there. */
+const CONNECTIONS_MAX = 8;
+const CONNECT_TIMEOUT_MS = 10_000;
+const STATEMENT_TIMEOUT_MS = 10_000;
+const INT8_OID = 20;
+
+export interface PostgresDatabase {
+  readonly dialect: PostgresDialect;
+  readonly pool: Pool;
+  /** What errors call it: host and database, never user or password. */
+  readonly name: string;
+}
+
+/**
+ * Opens a pool and makes sure that it reaches the server.
+ *
+ * @param onIdleError told when the server ends a connection that nobody uses; the pool replaces it
+ * @throws StorageError
+ */
+export async function openPostgres(
+  url: string,
+  onIdleError: (error: Error) => void,
+): Promise<PostgresDatabase> {
+  const name = nameOf(url);
+  const pool = new Pool({
+    connectionString: url,
+    max: CONNECTIONS_MAX,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    idleTimeoutMillis: 60_000,
+    application_name: "streamkeeper",
+    types: { getTypeParser: (oid, format) => (oid === INT8_OID ? Number : types.getTypeParser(oid, format)) },
+  });
+  pool.on("error", onIdleError);
+  try {
+    const client = await pool.connect();
+    client.release();
+    return { dialect: new PostgresDialect({ pool }), pool, name };
+  } catch (error) {
+    await pool.end();
+    throw postgresErrorOf(error, name);
+  }
+}
+
+/** An error of the server's or the network's, as one that names the server and says what helps. */
+export function postgresErrorOf(error: unknown, name: string): unknown {
+  const code = codeOf(error);
+  const options = { cause: error };
+  const said = messageOf(error);
+  if (
+    code === "ECONNREFUSED" ||
+    code === "ENOTFOUND" ||
+    code === "ETIMEDOUT" ||
+    code === "EHOSTUNREACH" ||
+    /timeout/i.test(said)
+  ) {
+    return new StorageError(
+      "database_unreachable",
+      `${name} does not answer (${said}): check host and port, and that the server runs`,
+      options,
+    );
+  }
+  // 28: invalid authorization, 3D000: no such database, 42501: insufficient privilege (PostgreSQL, "Error Codes").
+  if (code !== undefined && /^(28...|3D000|42501)$/.test(code)) {
+    return new StorageError(
+      "database_refused",
+      `${name} refused (${said}): check user, password, database and rights`,
+      options,
+    );
+  }
+  return new StorageError("database_failed", `${name}: ${said}`, options);
+}
+
+function nameOf(url: string): string {
+  const parsed = URL.parse(url);
+  if (parsed === null)
+    throw new StorageError(
+      "database_url",
+      "`database` is not a PostgreSQL URL: write postgres://user@host/database",
+    );
+  return `the PostgreSQL database ${parsed.pathname.slice(1) || "(default)"} at ${parsed.host || "the local socket"}`;
+}
