@@ -3,10 +3,11 @@ import { dirname, resolve } from "node:path";
 import { codeOf, messageOf } from "#base/errors.ts";
 import type { Config } from "./config.ts";
 import type { Environment } from "./environment.ts";
-import { ConfigError, type ConfigErrorCode, type Path } from "./fault.ts";
+import { ConfigError, type ConfigErrorCode } from "./fault.ts";
 import { resolveConfig } from "./resolve.ts";
 import type { FileConfig } from "./schema.ts";
 import { validate } from "./validate.ts";
+import type { EnvironmentValue } from "./yaml-file.ts";
 
 /** Where a configuration is looked for when none is named, in the working directory. */
 export const DEFAULT_FILE = "streamkeeper.yaml";
@@ -20,8 +21,8 @@ export interface LoadedConfig {
   readonly inForce: FileConfig;
   /** As it was given or found; null: there is no file, and all is by default. */
   readonly file: string | null;
-  /** Paths of the values that hold an environment variable, and so may be secret. */
-  readonly fromEnvironment: readonly Path[];
+  /** The values that hold an environment variable, and so may be secret. */
+  readonly fromEnvironment: readonly EnvironmentValue[];
 }
 
 /**

@@ -1,14 +1,11 @@
 import type { Path } from "./fault.ts";
 import { plaintextRefusal } from "./plaintext.ts";
 import type { FileConfig, FileFeed } from "./schema.ts";
-import { headerNameFault, nameFault } from "./strings.ts";
 import { UNAVAILABLE } from "./unavailable.ts";
 
-/** A fault between values that are each good by themselves, or in a name. */
+/** A fault between values that are each good by themselves. */
 export interface RelationFault {
   readonly path: Path;
-  /** What is wrong is the key at the path's end, not its value. */
-  readonly aboutKey?: boolean;
   readonly expected: string;
   /** Absent: the value at `path`. */
   readonly found?: string;
@@ -41,8 +38,8 @@ function listenFaults(config: FileConfig): RelationFault[] {
 }
 
 function authFaults(config: FileConfig): RelationFault[] {
-  const { accessTokenTtl, refreshTokenTtl, trustedIssuers, roles, issuer } = config.auth;
-  const faults = names(["auth", "roles"], Object.keys(roles));
+  const { accessTokenTtl, refreshTokenTtl, trustedIssuers, issuer } = config.auth;
+  const faults: RelationFault[] = [];
   const [access, refresh]: [Path, Path] = [
     ["auth", "accessTokenTtl"],
     ["auth", "refreshTokenTtl"],
@@ -65,15 +62,7 @@ function authFaults(config: FileConfig): RelationFault[] {
 
 function feedFaults(config: FileConfig, name: string, feed: FileFeed): RelationFault[] {
   const at = (...rest: Path): Path => ["feeds", name, ...rest];
-  const faults = names(["feeds"], [name]);
-  for (const header of Object.keys(feed.headers)) {
-    const expected = headerNameFault(header);
-    const path = at("headers", header);
-    if (expected !== null)
-      faults.push({ path, aboutKey: true, expected, found: JSON.stringify(header), involved: [path] });
-  }
-  faults.push(...duplicateHeaders(at("headers"), Object.keys(feed.headers)));
-  faults.push(...urlFaults(feed, at));
+  const faults = urlFaults(feed, at);
   const topicHasKey = feed.topic.includes("{key}");
   const addressing = feed.url ?? feed.urls[0] ?? "";
   const involved = [at("url"), at("urls"), at("topic"), at("key")];
@@ -148,37 +137,6 @@ function boundFaults(config: FileConfig): RelationFault[] {
   if (config.limits.requestBytes > config.limits.queueBytes)
     faults.push(above(["limits", "requestBytes"], ["limits", "queueBytes"]));
   return faults;
-}
-
-function names(parent: Path, keys: readonly string[]): RelationFault[] {
-  return keys.flatMap((key) => {
-    const expected = nameFault(key);
-    const path = [...parent, key];
-    return expected === null
-      ? []
-      : [{ path, aboutKey: true, expected, found: JSON.stringify(key.slice(0, 60)), involved: [] }];
-  });
-}
-
-/** Header names are the same in any case (RFC 9110 section 5.1). */
-function duplicateHeaders(parent: Path, headers: readonly string[]): RelationFault[] {
-  const seen = new Set<string>();
-  return headers.flatMap((header) => {
-    const path = [...parent, header];
-    if (!seen.has(header.toLowerCase())) {
-      seen.add(header.toLowerCase());
-      return [];
-    }
-    return [
-      {
-        path,
-        aboutKey: true,
-        expected: "each header once, in whatever case",
-        found: JSON.stringify(header),
-        involved: [path],
-      },
-    ];
-  });
 }
 
 function above(path: Path, limit: Path): RelationFault {

@@ -1,17 +1,18 @@
 import type { z } from "zod";
 import type { Environment } from "./environment.ts";
 import { type ConfigFault, describeFound, formatPath, type Path, quote } from "./fault.ts";
+import { nameFaults } from "./names.ts";
 import { relationFaults } from "./relations.ts";
 import { type FileConfig, fileSchema } from "./schema.ts";
-import { readYaml, type YamlFile } from "./yaml-file.ts";
+import { type EnvironmentValue, readYaml, type YamlFile } from "./yaml-file.ts";
 
 export interface Validated {
   /** Null where there is any fault. */
   readonly config: FileConfig | null;
   /** In the order of the file. */
   readonly faults: readonly ConfigFault[];
-  /** Paths of the values that hold an environment variable, and so may be secret. */
-  readonly fromEnvironment: readonly Path[];
+  /** The values that hold an environment variable, and so may be secret. */
+  readonly fromEnvironment: readonly EnvironmentValue[];
 }
 
 /**
@@ -26,6 +27,10 @@ export function validate(text: string, environment: Environment): Validated {
   const faults = [...file.faults];
   const faulty = [...file.faulty];
   const root = file.value ?? {};
+  for (const { path, expected } of nameFaults(root)) {
+    const found = quote(String(path.at(-1)));
+    faults.push({ path: formatPath(path), ...file.placeOf(path, "key"), expected, found });
+  }
   const parsed = fileSchema.safeParse(root);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
@@ -40,7 +45,7 @@ export function validate(text: string, environment: Environment): Validated {
     if (relation.involved.some((path) => faulty.some((other) => concern(path, other)))) continue;
     const { path, expected } = relation;
     const found = relation.found ?? foundAt(path, root, file);
-    const place = file.placeOf(path, relation.aboutKey ? "key" : "value");
+    const place = file.placeOf(path, "value");
     faults.push({ path: formatPath(path), ...place, expected, found });
   }
   return { config: faults.length === 0 ? config : null, faults: inOrder(faults), fromEnvironment };
@@ -118,7 +123,7 @@ function without(root: unknown, path: Path): unknown {
   const parent = valueAt(root, parentPath);
   if (!isMapping(parent)) return root;
   const key = path.at(-1) as string | number;
-  if (Array.isArray(parent) || parent[key] === undefined) return without(root, parentPath);
+  if (Array.isArray(parent) || !Object.hasOwn(parent, key)) return without(root, parentPath);
   delete parent[key];
   return root;
 }

@@ -20,20 +20,30 @@ const VALUES_MAX = 50_000;
 /** Deepest nesting. It stops aliases to themselves; a real file has five levels. */
 const DEPTH_MAX = 24;
 
+const MALFORMED =
+  "$" + "{NAME} with the name of an environment variable (the text $" + "{ itself is written $$" + "{)";
+
 /** A YAML document as plain values, and where each of them stands. */
 export interface YamlFile {
   readonly value: unknown;
   /** Syntax faults, duplicate keys, missing variables. Paths that they concern are in `faulty`. */
   readonly faults: readonly ConfigFault[];
   readonly faulty: readonly Path[];
-  /** Paths of the values that hold an environment variable. */
-  readonly fromEnvironment: readonly Path[];
+  /** The values that hold an environment variable, as they are written. */
+  readonly fromEnvironment: readonly EnvironmentValue[];
   /** False where the text is not YAML at all, so that nothing can be said of its content. */
   readonly readable: boolean;
   /** Place of a value, or of its key; where it does not exist, of its nearest parent that does. */
   placeOf(path: Path, part: "key" | "value"): Place;
   /** A value as it is written, for values that hold an environment variable; else undefined. */
   sourceOf(path: Path): string | undefined;
+}
+
+/** A value with `${NAME}` in it, and so perhaps a secret. */
+export interface EnvironmentValue {
+  readonly path: Path;
+  /** As it is written in the file. */
+  readonly source: string;
 }
 
 export interface Place {
@@ -65,7 +75,7 @@ export function readYaml(text: string, environment: Environment): YamlFile {
 class Reader {
   readonly faults: ConfigFault[] = [];
   readonly faulty: Path[] = [];
-  readonly fromEnvironment: Path[] = [];
+  readonly fromEnvironment: EnvironmentValue[] = [];
   readonly seen = new Map<string, Seen>();
   readable = true;
   readonly #environment: Environment;
@@ -170,19 +180,14 @@ class Reader {
     const result = substitute(node.value, this.#environment);
     if (result.kind === "text") {
       if (result.names.length === 0) return result.text;
-      this.fromEnvironment.push(path);
+      this.fromEnvironment.push({ path, source: node.value });
       this.seen.set(id(path), { keyAt, valueAt: node.range?.[0] ?? keyAt, source: node.value });
       return node.type === Scalar.PLAIN ? plainValue(result.text) : result.text;
     }
     const at = node.range?.[0] ?? 0;
     this.faulty.push(path);
     if (result.kind === "malformed") {
-      this.#fault(
-        path,
-        at,
-        `${"${NAME}"} with the name of an environment variable (a literal ${"${"} is written ${"$${"})`,
-        quote(node.value),
-      );
+      this.#fault(path, at, MALFORMED, quote(node.value));
     } else {
       for (const name of result.names) {
         const found = this.#environment[name] === "" ? "it empty" : "it not set";
