@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import type { IncomingMessage } from "node:http";
+import { test } from "node:test";
+import { clientAddressReader } from "./client-address.ts";
+
+function request(remoteAddress: string, headers: Record<string, string> = {}): IncomingMessage {
+  return { socket: { remoteAddress }, headers } as unknown as IncomingMessage;
+}
+
+test("client address: without trusted proxies it is the socket's peer, whatever headers say", () => {
+  const read = clientAddressReader([]);
+  assert.equal(read(request("203.0.113.9", { "x-forwarded-for": "198.51.100.1" })), "203.0.113.9");
+  assert.equal(read(request("::ffff:203.0.113.9")), "203.0.113.9");
+});
+
+test("client address: behind trusted proxies it is the last address that none of them is", () => {
+  const read = clientAddressReader(["10.0.0.0/8", "2001:db8::1"]);
+  assert.equal(read(request("10.1.1.1", { "x-forwarded-for": "198.51.100.1, 10.2.2.2" })), "198.51.100.1");
+  assert.equal(
+    read(request("2001:db8::1", { forwarded: 'for="[2001:db8::9]:4711";proto=https' })),
+    "2001:db8::9",
+  );
+  assert.equal(read(request("10.1.1.1", { forwarded: "for=198.51.100.1:80, for=10.2.2.2" })), "198.51.100.1");
+  assert.equal(read(request("10.1.1.1")), "10.1.1.1");
+});
+
+test("attack: an address that the client wrote itself is not believed", () => {
+  const read = clientAddressReader(["10.0.0.0/8"]);
+  assert.equal(read(request("10.1.1.1", { "x-forwarded-for": "127.0.0.1, 198.51.100.1" })), "198.51.100.1");
+  assert.equal(read(request("203.0.113.9", { "x-forwarded-for": "127.0.0.1" })), "203.0.113.9");
+  assert.equal(read(request("10.1.1.1", { "x-forwarded-for": "not an address" })), "10.1.1.1");
+  assert.equal(
+    read(request("10.1.1.1", { "x-forwarded-for": `${"10.3.3.3, ".repeat(10_000)}10.3.3.3` })),
+    "10.3.3.3",
+  );
+});
