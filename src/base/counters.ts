@@ -46,32 +46,3 @@ export class Histogram {
     this.count += times;
   }
 }
-
-/** Counts by two label values. Like `Tally`, for closed lists only. */
-export class PairTally<First extends string = string, Second extends string = string> {
-  readonly #tallies = new Map<First, Tally<Second>>();
-
-  add(first: First, second: Second, by = 1): void {
-    let tally = this.#tallies.get(first);
-    if (tally === undefined) {
-      tally = new Tally<Second>();
-      this.#tallies.set(first, tally);
-    }
-    tally.add(second, by);
-  }
-
-  of(first: First, second: Second): number {
-    return this.#tallies.get(first)?.of(second) ?? 0;
-  }
-
-  get total(): number {
-    let total = 0;
-    for (const tally of this.#tallies.values()) total += tally.total;
-    return total;
-  }
-
-  *entries(): Generator<[First, Second, number]> {
-    for (const [first, tally] of this.#tallies)
-      for (const [second, count] of tally.entries()) yield [first, second, count];
-  }
-}

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type ReadinessState, readiness } from "./health.ts";
+
+const FINE: ReadinessState = { draining: false, listening: true, databaseFault: null, feeds: [] };
+
+test("readiness: with nothing wrong the gateway is ready, without reasons", () => {
+  assert.deepEqual(readiness({ ...FINE, feeds: [{ name: "quotes", linksRejected: 0 }] }), {
+    ready: true,
+    reasons: [],
+  });
+});
+
+test("readiness: draining, a closed listener and a database that does not answer are failures, all told at once", () => {
+  const answer = readiness({ draining: true, listening: false, databaseFault: "disk is full", feeds: [] });
+  assert.equal(answer.ready, false);
+  assert.deepEqual(
+    answer.reasons.map(({ code, severity }) => [code, severity]),
+    [
+      ["draining", "failure"],
+      ["not_listening", "failure"],
+      ["database", "failure"],
+    ],
+  );
+  assert.match(answer.reasons[2]?.message ?? "", /disk is full/);
+});
+
+test("readiness: a rejected feed is a warning, since another node would fare no better", () => {
+  const answer = readiness({ ...FINE, feeds: [{ name: "quotes", linksRejected: 2 }] });
+  assert.equal(answer.ready, true);
+  assert.deepEqual(answer.reasons, [
+    {
+      code: "feed_rejected",
+      severity: "warning",
+      message: "feed quotes rejects 2 links: check its url, headers and credentials",
+    },
+  ]);
+});
