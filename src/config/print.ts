@@ -4,9 +4,7 @@ import type { MemoryLimit } from "./config.ts";
 import { formatPath, type Path } from "./fault.ts";
 import { type SchemaNode, schemaTree, withoutNull } from "./json-schema.ts";
 import type { LoadedConfig } from "./load.ts";
-
-/** What stands for a secret that is written in the file itself. */
-const HIDDEN = "(hidden)";
+import { hideSecrets } from "./secrets.ts";
 
 /**
  * What is in force, in the file's own shape: defaults put in, units as people write them, secrets hidden. Text from the
@@ -24,10 +22,6 @@ export function printConfig(loaded: LoadedConfig): string {
   return `# ${from}\n${stringify(printableConfig(loaded), { lineWidth: 0 })}`;
 }
 
-/** Header names whose values are credentials, or are likely to be. */
-const SECRET_NAME =
-  /auth|token|secret|password|passwd|cookie|signature|credential|api-?_?key|^key$|-key$|_key$/i;
-
 function printable(
   value: unknown,
   schema: SchemaNode,
@@ -42,7 +36,7 @@ function printable(
   }
   if (typeof value === "string") {
     // A literal `${` must not turn into a variable when the output is read again.
-    return hideSecrets(sources.get(formatPath(path)) ?? value.replaceAll("${", "$${"), path);
+    return hideSecrets(sources.get(formatPath(path)) ?? value.replaceAll("${", () => "$${"), path);
   }
   if (typeof value !== "object" || value === null) return value;
   if (form.startsWith("percentage")) return printableMemory(value as MemoryLimit);
@@ -60,21 +54,4 @@ function printableMemory(memory: MemoryLimit): string {
   return memory.kind === "fraction"
     ? `${Number((memory.fraction * 100).toFixed(6))}%`
     : formatBytes(memory.bytes);
-}
-
-/** Hides what is a secret by its place or its look; what only names a variable is no secret. */
-function hideSecrets(text: string, path: Path): string {
-  const hidden = (secret: string) => (/(^|[^$])\$\{/.test(secret) ? secret : HIDDEN);
-  if (path.at(-2) === "headers") {
-    const isSecret = SECRET_NAME.test(String(path.at(-1))) || /^(basic|bearer|digest)\s/i.test(text);
-    return isSecret ? hidden(text) : text;
-  }
-  return text
-    .replace(
-      /^([a-z]+:\/\/[^/?#:@]*:)([^/?#]*)@/i,
-      (_, head: string, secret: string) => `${head}${hidden(secret)}@`,
-    )
-    .replace(/([?&]([^=&#]+)=)([^&#]*)/g, (whole, head: string, name: string, secret: string) => {
-      return SECRET_NAME.test(name) && !secret.includes("{key") ? `${head}${hidden(secret)}` : whole;
-    });
 }

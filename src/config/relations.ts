@@ -89,7 +89,7 @@ function feedFaults(config: FileConfig, name: string, feed: FileFeed): RelationF
       involved,
     });
   }
-  if (feed.key !== null && !topicHasKey) {
+  if (feed.key !== null && !topicHasKey && !/\{keys?\}/.test(addressing)) {
     faults.push({ path: at("topic"), expected: "a topic with {key}, as the feed has a key", involved });
   }
   if (feed.retry.min > feed.retry.max) faults.push(above(at("retry", "min"), at("retry", "max")));

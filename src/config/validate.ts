@@ -4,7 +4,11 @@ import { type ConfigFault, describeFound, formatPath, type Path, quote } from ".
 import { nameFaults } from "./names.ts";
 import { relationFaults } from "./relations.ts";
 import { type FileConfig, fileSchema } from "./schema.ts";
+import { hideSecrets } from "./secrets.ts";
 import { type EnvironmentValue, readYaml, type YamlFile } from "./yaml-file.ts";
+
+/** Most faulty values and mappings that are told of. A file with more is not a configuration. */
+const ISSUES_MAX = 1000;
 
 export interface Validated {
   /** Null where there is any fault. */
@@ -33,7 +37,7 @@ export function validate(text: string, environment: Environment): Validated {
   }
   const parsed = fileSchema.safeParse(root);
   if (!parsed.success) {
-    for (const issue of parsed.error.issues) {
+    for (const issue of parsed.error.issues.slice(0, ISSUES_MAX)) {
       for (const { path, fault } of issueFaults(issue, root, file)) {
         if (!faulty.some((other) => concern(path, other))) faults.push(fault);
         faulty.push(path);
@@ -44,7 +48,8 @@ export function validate(text: string, environment: Environment): Validated {
   for (const relation of config === null ? [] : relationFaults(config)) {
     if (relation.involved.some((path) => faulty.some((other) => concern(path, other)))) continue;
     const { path, expected } = relation;
-    const found = relation.found ?? foundAt(path, root, file);
+    const found =
+      relation.found ?? (valueAt(root, path) === undefined ? "its default" : foundAt(path, root, file));
     const place = file.placeOf(path, "value");
     faults.push({ path: formatPath(path), ...place, expected, found });
   }
@@ -77,20 +82,12 @@ function issueFaults(issue: Issue, root: unknown, file: YamlFile): { path: Path;
 /** What stands at `path`, in words. Of what came from the environment only its spelling in the file is told. */
 function foundAt(path: Path, root: unknown, file: YamlFile): string {
   const source = file.sourceOf(path);
-  const found = valueAt(root, path);
   if (source !== undefined) return `what ${quote(source)} stands for`;
+  const found = valueAt(root, path);
+  if (typeof found !== "string") return describeFound(found);
   const secret =
-    path.includes("headers") ||
-    path.at(-1) === "database" ||
-    path.at(-1) === "cluster" ||
-    hasCredentials(found);
-  return secret && typeof found === "string"
-    ? "another text (not shown, as it may be secret)"
-    : describeFound(found);
-}
-
-function hasCredentials(found: unknown): boolean {
-  return typeof found === "string" && /^[a-z]+:\/\/[^/]*@/i.test(found);
+    path.at(-2) === "headers" || path[0] === "database" || path[0] === "cluster" || /:\/\/[^/]*@/.test(found);
+  return secret ? "another text (not shown, as it may be secret)" : quote(hideSecrets(found, path));
 }
 
 /**

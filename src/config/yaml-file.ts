@@ -23,6 +23,9 @@ const DEPTH_MAX = 24;
 const MALFORMED =
   "$" + "{NAME} with the name of an environment variable (the text $" + "{ itself is written $$" + "{)";
 
+/** The library's words for these speak to programmers. */
+const SYNTAX: Readonly<Record<string, string>> = { MULTIPLE_DOCS: "a second document" };
+
 /** A YAML document as plain values, and where each of them stands. */
 export interface YamlFile {
   readonly value: unknown;
@@ -96,7 +99,7 @@ class Reader {
       version: "1.2",
     });
     for (const error of [...document.errors, ...document.warnings]) {
-      this.#fault([], error.pos[0], "well-formed YAML", messageOf(error));
+      this.#fault([], error.pos[0], "well-formed YAML", SYNTAX[error.code] ?? messageOf(error));
       this.readable = false;
     }
     if (!this.readable || document.contents === null) return undefined;
@@ -190,7 +193,7 @@ class Reader {
       this.#fault(path, at, MALFORMED, quote(node.value));
     } else {
       for (const name of result.names) {
-        const found = this.#environment[name] === "" ? "it empty" : "it not set";
+        const found = this.#environment[name] === "" ? "it empty" : "it unset";
         this.#fault(path, at, `environment variable ${name} to be set`, found);
       }
     }
