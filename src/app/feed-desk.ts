@@ -1,0 +1,57 @@
+import { Tally } from "#base/counters.ts";
+import type { Demand, Hub } from "#hub/hub.ts";
+import type { Feed, FeedSink } from "#upstream/ports.ts";
+
+/**
+ * Where hub and feeds meet, since neither knows the other: a topic's first subscriber asks its feed for the key, the
+ * last one lets it go, and what a feed has becomes events of topics.
+ */
+export class FeedDesk implements Demand {
+  #feeds: readonly Feed[] = [];
+  #publicFeeds: readonly Feed[] = [];
+  /** Events published, by where they came from. */
+  readonly published = new Tally<"feed">();
+
+  /** Called once, when the feeds have been made: they need the sink before. */
+  open(feeds: readonly Feed[], isPublic: (feed: Feed) => boolean): void {
+    this.#feeds = feeds;
+    this.#publicFeeds = feeds.filter(isPublic);
+  }
+
+  get feeds(): readonly Feed[] {
+    return this.#feeds;
+  }
+
+  get hasPublicTopics(): boolean {
+    return this.#publicFeeds.length > 0;
+  }
+
+  isPublicTopic(topic: string): boolean {
+    return this.#publicFeeds.some((feed) => feed.topicKey(topic) !== null);
+  }
+
+  wanted(topic: string): void {
+    for (const feed of this.#feeds) {
+      const key = feed.topicKey(topic);
+      if (key !== null) feed.want(key);
+    }
+  }
+
+  unwanted(topic: string): void {
+    for (const feed of this.#feeds) {
+      const key = feed.topicKey(topic);
+      if (key !== null) feed.unwant(key);
+    }
+  }
+
+  /** The sink that puts feeds' events into the hub. */
+  sinkInto(hub: Hub): FeedSink {
+    return {
+      publish: ({ topic, data, type, state, private: isPrivate }) => {
+        this.published.add("feed");
+        hub.publish({ topics: [topic], data, type, state, private: isPrivate });
+      },
+      gap: () => {},
+    };
+  }
+}

@@ -1,0 +1,192 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import type { SecureContextOptions } from "node:tls";
+import { CodedError, codeOf, messageOf } from "#base/errors.ts";
+
+/** Bytes of a request's line and headers. */
+const HEADER_BYTES_MAX = 16 * 1024;
+/** From a connection's first byte, or the last answer, to the end of the headers. */
+const HEADERS_TIMEOUT_MS = 10_000;
+/** To the end of the body. */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How long an idle keep-alive connection is held. */
+const KEEP_ALIVE_TIMEOUT_MS = 5_000;
+
+export type ListenErrorCode = "port_in_use" | "port_forbidden" | "address_unavailable" | "listen_failed";
+
+export class ListenError extends CodedError<ListenErrorCode> {}
+
+/** Answers what belongs to it and says so; what it leaves goes to the next. */
+export type RawHandler = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+export interface ListenerOptions {
+  readonly host: string;
+  /** 0: a free port. */
+  readonly port: number;
+  /** Null: plain HTTP. */
+  readonly tls: SecureContextOptions | null;
+}
+
+/**
+ * The gateway's one listening socket. Streams and upgrades are handled beside the web framework, since their sockets
+ * are taken over; everything else goes to it.
+ */
+export class Listener implements AsyncDisposable {
+  readonly server: Server;
+  readonly #options: ListenerOptions;
+  #closing: Promise<void> | null = null;
+  /** Connections refused or broken before a request could be read, by the error's code. */
+  readonly clientErrors = new Map<string, number>();
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    const common = {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      noDelay: true,
+    };
+    this.server =
+      options.tls === null
+        ? createServer(common)
+        : createSecureServer({
+            ...common,
+            ...options.tls,
+            minVersion: "TLSv1.2",
+            handshakeTimeout: HEADERS_TIMEOUT_MS,
+          });
+    this.server.on("clientError", (error, socket) => this.#onClientError(error, socket));
+    this.server.on("tlsClientError", (error) => this.#count(error));
+    // Sockets must never be without an error handler, however early they fail.
+    this.server.on("connection", (socket: Duplex) => socket.on("error", ignore));
+    this.server.on("secureConnection", (socket: Duplex) => socket.on("error", ignore));
+  }
+
+  /** What answers requests, in this order, and upgrades. Called once, before `open`. */
+  serve(
+    raw: readonly RawHandler[],
+    rest: RequestListener,
+    upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void,
+  ): void {
+    this.server.on("request", (request, response) => {
+      for (const handler of raw) {
+        if (handler(request, response)) return;
+      }
+      rest(request, response);
+    });
+    this.server.on("upgrade", upgrade);
+  }
+
+  /** @throws ListenError that says what is wrong with the address, and what to do */
+  async open(): Promise<void> {
+    const { host, port } = this.#options;
+    const { server } = this;
+    await new Promise<void>((resolve, reject) => {
+      const onError = (error: Error) => reject(listenErrorOf(error, host, port));
+      server.once("error", onError);
+      server.listen({ host, port, backlog: 4096 }, () => {
+        server.removeListener("error", onError);
+        resolve();
+      });
+    });
+  }
+
+  /** The address in force, once open. */
+  get address(): { readonly host: string; readonly port: number; readonly url: string } {
+    const { address, family, port } = this.server.address() as AddressInfo;
+    const isAny = address === "0.0.0.0" || address === "::";
+    const host = isAny ? "localhost" : family === "IPv6" ? `[${address}]` : address;
+    return { host: address, port, url: `${this.#options.tls === null ? "http" : "https"}://${host}:${port}` };
+  }
+
+  get isListening(): boolean {
+    return this.server.listening;
+  }
+
+  /** Stops accepting, lets answers under way end, and resolves when the last socket is gone. */
+  close(): Promise<void> {
+    this.#closing ??= new Promise<void>((resolve) => {
+      if (!this.server.listening) resolve();
+      else this.server.close(() => resolve());
+      this.server.closeIdleConnections();
+    });
+    return this.#closing;
+  }
+
+  /** Ends whatever `close` still waits for. */
+  destroy(): void {
+    this.server.closeAllConnections();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = this.close();
+    this.destroy();
+    await closed;
+  }
+
+  #onClientError(error: Error, socket: Duplex): void {
+    this.#count(error);
+    if (!socket.writable || codeOf(error) === "ECONNRESET") {
+      socket.destroy();
+      return;
+    }
+    const status =
+      codeOf(error) === "HPE_HEADER_OVERFLOW"
+        ? "431 Request Header Fields Too Large"
+        : codeOf(error) === "ERR_HTTP_REQUEST_TIMEOUT"
+          ? "408 Request Timeout"
+          : "400 Bad Request";
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () =>
+      socket.destroy(),
+    );
+  }
+
+  #count(error: Error): void {
+    const code = codeOf(error) ?? "unknown";
+    // The codes are OpenSSL's and Node's; a bound all the same, since a peer provokes them.
+    if (this.clientErrors.size < 64 || this.clientErrors.has(code)) {
+      this.clientErrors.set(code, (this.clientErrors.get(code) ?? 0) + 1);
+    }
+  }
+}
+
+function listenErrorOf(error: Error, host: string, port: number): ListenError {
+  const place = `${host}:${port}`;
+  switch (codeOf(error)) {
+    case "EADDRINUSE":
+      return new ListenError(
+        "port_in_use",
+        `${place} is in use by another program; stop it, or set listen.port to another port`,
+        { cause: error },
+      );
+    case "EACCES":
+      return new ListenError(
+        "port_forbidden",
+        `this user may not listen on ${place}; ports below 1024 need a privilege, so set listen.port to a higher one`,
+        { cause: error },
+      );
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return new ListenError(
+        "address_unavailable",
+        `this machine has no address ${host}; set listen.host to one of its own, or to 0.0.0.0 or :: for all`,
+        { cause: error },
+      );
+    default:
+      return new ListenError("listen_failed", `can't listen on ${place}: ${messageOf(error)}`, {
+        cause: error,
+      });
+  }
+}
+
+function ignore(): void {}
