@@ -1,4 +1,13 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  statSync,
+} from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { codeOf, messageOf } from "#base/errors.ts";
@@ -54,10 +63,28 @@ function prepareFile(file: string, name: string): void {
         `${name} is a directory: set \`database\` to a file in it`,
       );
     }
-    if ((stat.mode & 0o077) !== 0) chmodSync(file, 0o600);
+    // Another's file, such as on a volume shared by group, is as that one made it: only its owner may change the mode.
+    if ((stat.mode & 0o077) !== 0 && stat.uid === process.geteuid?.()) chmodSync(file, 0o600);
+    accessSync(file, constants.R_OK);
+    // SQLite would open the file for reading only, and fail at the first sign-in.
+    if (!isWritable(file)) {
+      throw new StorageError(
+        "database_read_only",
+        `${name} cannot be written: let this user write it (chown, chmod)`,
+      );
+    }
   } catch (error) {
     if (error instanceof StorageError) throw error;
     throw fileErrorOf(error, name, directory);
+  }
+}
+
+function isWritable(file: string): boolean {
+  try {
+    accessSync(file, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 
