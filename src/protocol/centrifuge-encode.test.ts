@@ -11,10 +11,11 @@ import {
   encodeErrorReply,
   encodePublicationPush,
   encodeReply,
+  encodeReplyWithPublications,
   encodeUnsubscribePush,
   jsonText,
   PING_FRAME,
-  publicationIn,
+  publicationsIn,
 } from "./centrifuge-encode.ts";
 import { payloadOf } from "./websocket-frame.ts";
 
@@ -49,7 +50,7 @@ test("publication push: a channel with quotes and other scripts stays one JSON s
   const channel = '/a"b\\c/прайс/€';
   const frame = encodePublicationPush(channel, { offset: 1, data: "1", type: "", timeMs: 0 });
   assert.equal(JSON.parse(textOf(frame)).push.channel, channel);
-  assert.deepEqual(JSON.parse(publicationIn(frame, channel).toString()), { data: 1, offset: 1, time: 0 });
+  assert.deepEqual(JSON.parse(String(publicationsIn([frame], channel))), { data: 1, offset: 1, time: 0 });
 });
 
 test("publication push: any text arrives as itself, on one line", () => {
@@ -64,7 +65,7 @@ test("publication push: any text arrives as itself, on one line", () => {
         const { push } = JSON.parse(text);
         assert.equal(push.channel, channel);
         assert.deepEqual(push.pub.data, meant(data));
-        assert.deepEqual(JSON.parse(publicationIn(frame, channel).toString()), push.pub);
+        assert.deepEqual(JSON.parse(String(publicationsIn([frame], channel))), push.pub);
       },
     ),
   );
@@ -94,6 +95,30 @@ test("reply: the result stands under its method, without what is undefined", () 
     textOf(encodeReply(9, "subscribe", { epoch: "e", recovered: undefined })),
     '{"id":9,"subscribe":{"epoch":"e"}}',
   );
+});
+
+test("reply with publications: they stand last in the result, as they were pushed", () => {
+  const frames = [1, 2].map((offset) =>
+    encodePublicationPush("/a", { offset, data: String(offset), type: "", timeMs: 5 }),
+  );
+  const publications = publicationsIn(frames, "/a");
+  const full = encodeReplyWithPublications(1, "subscribe", { epoch: "e" }, publications);
+  assert.deepEqual(JSON.parse(textOf(full)), {
+    id: 1,
+    subscribe: {
+      epoch: "e",
+      publications: [
+        { data: 1, offset: 1, time: 5 },
+        { data: 2, offset: 2, time: 5 },
+      ],
+    },
+  });
+  assert.equal(
+    JSON.parse(textOf(encodeReplyWithPublications(1, "history", {}, publications))).history.publications
+      .length,
+    2,
+  );
+  assert.equal(textOf(encodeReplyWithPublications(1, "history", {}, [])), '{"id":1,"history":{}}');
 });
 
 test("unsubscribe push: channel, code and words", () => {

@@ -4,7 +4,7 @@ import {
   UNSUBSCRIBE_CODES,
   type UnsubscribeCode,
 } from "./centrifuge-codes.ts";
-import { encodeTextFrame, payloadOf } from "./websocket-frame.ts";
+import { encodeTextFrame, encodeTextFrameOf, payloadOf } from "./websocket-frame.ts";
 
 /**
  * What the server says in the Centrifuge client protocol, JSON (`client.proto`: Reply, Push). Each function makes a
@@ -27,10 +27,13 @@ export function encodePublicationPush(channel: string, publication: PublicationF
   return encodeTextFrame(`${pushHead(channel)}${publicationText(publication)}}}`);
 }
 
-/** The bare publication in a frame that `encodePublicationPush` made for this channel: a view, nothing is copied. */
-export function publicationIn(frame: Buffer, channel: string): Buffer {
-  const payload = payloadOf(frame);
-  return payload.subarray(Buffer.byteLength(pushHead(channel)), payload.length - 2);
+/** The bare publications in frames that `encodePublicationPush` made for this channel: views, nothing is copied. */
+export function publicationsIn(frames: readonly Buffer[], channel: string): Buffer[] {
+  const headBytes = Buffer.byteLength(pushHead(channel));
+  return frames.map((frame) => {
+    const payload = payloadOf(frame);
+    return payload.subarray(headBytes, payload.length - 2);
+  });
 }
 
 /** The server's ping: an empty reply. */
@@ -57,6 +60,27 @@ export type ReplyMethod =
 /** `Reply` with a result. Fields that are undefined are left out, as are a protobuf message's defaults. */
 export function encodeReply(id: number, method: ReplyMethod, result: object): Buffer {
   return encodeTextFrame(JSON.stringify({ id, [method]: result }));
+}
+
+/** `encodeReply` with a last field, `publications`, that is made of what `publicationsIn` gives. None: no such field. */
+export function encodeReplyWithPublications(
+  id: number,
+  method: "subscribe" | "history",
+  result: object,
+  publications: readonly Buffer[],
+): Buffer {
+  if (publications.length === 0) return encodeReply(id, method, result);
+  const fields = JSON.stringify(result).slice(0, -1);
+  const comma = Buffer.from(",");
+  const pieces = [
+    Buffer.from(`{"id":${id},"${method}":${fields}${fields === "{" ? "" : ","}"publications":[`),
+  ];
+  publications.forEach((publication, index) => {
+    if (index > 0) pieces.push(comma);
+    pieces.push(publication);
+  });
+  pieces.push(Buffer.from("]}}"));
+  return encodeTextFrameOf(pieces);
 }
 
 /** `Push.unsubscribe`: codes from 2500 on make SDKs subscribe again. */
