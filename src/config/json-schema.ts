@@ -9,6 +9,7 @@ export interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   /** The values of a mapping whose keys are chosen freely; false: no keys but `properties`. */
   readonly additionalProperties?: SchemaNode | false;
+  readonly required?: readonly string[];
   readonly items?: SchemaNode;
   readonly anyOf?: readonly SchemaNode[];
   /** What is written, for people, such as `duration, 1s to 1d`. */

@@ -70,7 +70,7 @@ test("schema: the JSON Schema for editors holds no keyword of ours, and lets var
 });
 
 function* leaves(
-  node: SchemaNode & { required?: string[] },
+  node: SchemaNode,
   path: string,
 ): Generator<{ path: string; node: SchemaNode; required: boolean }> {
   for (const [key, child] of Object.entries(node.properties ?? {})) {
