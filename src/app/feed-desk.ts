@@ -22,6 +22,14 @@ export class FeedDesk implements Demand {
     return this.#feeds;
   }
 
+  /** Keys asked of feeds, those that linger included. */
+  get keys(): number {
+    return this.#feeds.reduce((sum, feed) => {
+      const { keysWanted, keysLingering } = feed.stats();
+      return sum + keysWanted + keysLingering;
+    }, 0);
+  }
+
   get hasPublicTopics(): boolean {
     return this.#publicFeeds.length > 0;
   }

@@ -5,7 +5,7 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import { createServer as createSecureServer } from "node:https";
+import { createServer as createSecureServer, Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContextOptions } from "node:tls";
@@ -106,6 +106,11 @@ export class Listener implements AsyncDisposable {
     const isAny = address === "0.0.0.0" || address === "::";
     const host = isAny ? "localhost" : family === "IPv6" ? `[${address}]` : address;
     return { host: address, port, url: `${this.#options.tls === null ? "http" : "https"}://${host}:${port}` };
+  }
+
+  /** Puts another certificate in force, for connections to come. */
+  setCertificate(context: SecureContextOptions): void {
+    if (this.server instanceof SecureServer) this.server.setSecureContext(context);
   }
 
   get isListening(): boolean {

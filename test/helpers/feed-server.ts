@@ -105,6 +105,13 @@ export class FeedServer implements AsyncDisposable {
     return id;
   }
 
+  /** Resolves once a stream for the key is open. */
+  streaming(key: string): Promise<void> {
+    return until(`a stream for ${key}`, () =>
+      [...this.#clients].some((client) => client.keys === null || client.keys.has(key)),
+    );
+  }
+
   /** Writes to every open stream, unnumbered and unheld. */
   write(text: string | Buffer): void {
     for (const client of this.#clients) client.response.write(text);

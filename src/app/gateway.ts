@@ -1,0 +1,257 @@
+/**
+ * Room `app`: the composition root, the only room that knows every room. It opens them in order, joins them, and
+ * closes them in reverse.
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import { Accounts } from "#auth/accounts.ts";
+import { GatewayAuthenticator } from "#auth/gateway-authenticator.ts";
+import { grantsFromTexts } from "#auth/grants.ts";
+import { isRevokedBy } from "#auth/identity.ts";
+import type { Clock } from "#base/clock.ts";
+import type { Logger } from "#base/logger.ts";
+import { SystemClock } from "#base/system-clock.ts";
+import { TimerWheel } from "#base/timer-wheel.ts";
+import type { Config } from "#config/config.ts";
+import { ConnectionRegistry } from "#downstream/connection-registry.ts";
+import type { Desk } from "#downstream/desk.ts";
+import { DownstreamCounters } from "#downstream/downstream-counters.ts";
+import { Flusher } from "#downstream/flusher.ts";
+import { Transport } from "#downstream/transport.ts";
+import { Hub } from "#hub/hub.ts";
+import { ErrorJournal } from "#ops/error-journal.ts";
+import { CloseReason } from "#protocol/close-reason.ts";
+import { openStorage, type Storage } from "#storage/storage.ts";
+import { openFeed } from "#upstream/feed.ts";
+import { clientAddressReader } from "./client-address.ts";
+import { Drain } from "./drain.ts";
+import { EverySecond } from "./every-second.ts";
+import { FeedDesk } from "./feed-desk.ts";
+import { Listener } from "./listener.ts";
+import { serveOn } from "./routes.ts";
+import { TlsFiles } from "./tls-files.ts";
+
+/** How long clients' sockets may take to go when the gateway is closed without a drain, in milliseconds. */
+const HARD_END_MS = 1000;
+
+export interface GatewayOptions {
+  readonly log: Logger;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+}
+
+/** What the books say now. With nobody connected and nothing lingering, all but the state of topics is zero. */
+export interface GatewayStats {
+  readonly connections: Readonly<Record<Transport, number>>;
+  /** Sockets of clients, of those that hand over their last bytes too. */
+  readonly sockets: number;
+  readonly subscribers: number;
+  readonly topics: number;
+  readonly topicsWithState: number;
+  /** Keys asked of feeds, those that linger included. */
+  readonly keys: number;
+  /** Connections' deadlines. */
+  readonly deadlines: number;
+}
+
+/** Everything that the gateway is made of, opened in order. */
+interface Parts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly storage: Storage;
+  readonly authenticator: GatewayAuthenticator;
+  readonly hub: Hub;
+  readonly feedDesk: FeedDesk;
+  readonly desk: Desk;
+  readonly registry: ConnectionRegistry;
+  readonly wheel: TimerWheel;
+  readonly counters: DownstreamCounters;
+  readonly listener: Listener;
+  readonly tls: TlsFiles | null;
+  readonly drain: Drain;
+}
+
+/**
+ * One gateway, from its configuration to its end.
+ *
+ *     open ──> serving ──drain──> refusing, saying goodbye ──> closed
+ */
+export class Gateway implements AsyncDisposable {
+  readonly #parts: Parts;
+  readonly #stack: AsyncDisposableStack;
+  #ending: Promise<void> | null = null;
+
+  private constructor(parts: Parts, stack: AsyncDisposableStack) {
+    this.#parts = parts;
+    this.#stack = stack;
+  }
+
+  /**
+   * Opens everything and listens. What was opened is closed again when a later part fails.
+   *
+   * @throws TlsError, StorageError or ListenError: each says what is wrong and what to do
+   */
+  static async open(config: Config, options: GatewayOptions): Promise<Gateway> {
+    await using stack = new AsyncDisposableStack();
+    const parts = await openParts(config, options, stack);
+    await parts.listener.open();
+    return new Gateway(parts, stack.move());
+  }
+
+  /** Where clients reach it, such as `http://127.0.0.1:8080`. */
+  get url(): string {
+    return this.#parts.listener.address.url;
+  }
+
+  get hub(): Hub {
+    return this.#parts.hub;
+  }
+
+  /** Adds a user to the database. Throws `AccountError`. */
+  async addUser(name: string, password: string, role: string): Promise<void> {
+    const { storage, clock } = this.#parts;
+    await new Accounts({ users: storage.users, sessions: storage.sessions, clock }).add(name, password, role);
+  }
+
+  stats(): GatewayStats {
+    const { registry, hub, feedDesk, wheel } = this.#parts;
+    const { subscribers, topics, topicsWithState } = hub.stats();
+    return {
+      connections: { sse: registry.count(Transport.sse), websocket: registry.count(Transport.websocket) },
+      sockets: registry.sockets,
+      subscribers,
+      topics,
+      topicsWithState,
+      keys: feedDesk.keys,
+      deadlines: wheel.size,
+    };
+  }
+
+  /** Connections opened and closed since the start. Their difference is what is open. */
+  totals(): { readonly opened: number; readonly closed: number } {
+    const { opened, closed } = this.#parts.counters;
+    return { opened: opened.total, closed: closed.total };
+  }
+
+  /** Sends every client away in a way that lets it come back. Answers how many there were. */
+  cutConnections(): number {
+    return this.#parts.registry.closeWhere(() => true, CloseReason.forced_reconnect);
+  }
+
+  /** Reads the certificate and its key again. A pair that is not good leaves the one in force. */
+  reload(): void {
+    const { tls, listener, log } = this.#parts;
+    if (tls === null) log.info({}, "nothing to reload: there is no certificate");
+    else tls.reloadInto(listener, log);
+  }
+
+  /** Stops accepting, says goodbye to every client over a while, and closes everything. Idempotent. */
+  drain(cause: string): Promise<void> {
+    this.#ending ??= this.#end(cause);
+    return this.#ending;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#ending ??= this.#stack.disposeAsync();
+    return this.#ending;
+  }
+
+  async #end(cause: string): Promise<void> {
+    const { drain, log } = this.#parts;
+    log.info({ cause, connections: this.#parts.registry.size }, "draining");
+    const { cut, durationMs } = await drain.run();
+    await this.#stack.disposeAsync();
+    log.info({ cut, durationMs: Math.round(durationMs) }, "drained");
+  }
+}
+
+async function openParts(
+  config: Config,
+  { log, clock = new SystemClock() }: GatewayOptions,
+  stack: AsyncDisposableStack,
+): Promise<Parts> {
+  const tls = config.tls === null ? null : TlsFiles.load(config.tls, clock);
+  const storage = stack.use(await openStorage(config.database, { clock, logger: log }));
+  const journal = stack.use(new ErrorJournal(log, clock));
+  const authenticator = stack.use(
+    await GatewayAuthenticator.open({
+      settings: config.auth,
+      users: storage.users,
+      sessions: storage.sessions,
+      keys: storage.keys,
+      clock,
+      log,
+    }),
+  );
+  const feedDesk = new FeedDesk();
+  const hub = new Hub({
+    epoch: randomBytes(6).toString("base64url"),
+    log: config.log,
+    stateBytesMax: config.log.stateBytesMax,
+    nowMs: () => clock.nowMs(),
+    demand: feedDesk,
+  });
+  const counters = new DownstreamCounters();
+  const registry = new ConnectionRegistry(counters, log);
+  const wheel = stack.use(new TimerWheel(clock));
+  const drain = new Drain({ registry, clock, timeoutMs: config.drain.timeoutMs });
+  const feeds = config.feeds.map((feed) =>
+    stack.use(openFeed(feed, { clock, random: Math.random, log, sink: feedDesk.sinkInto(hub) })),
+  );
+  const publicFeeds = new Set(
+    config.feeds.filter((feed) => feed.access === "public").map((feed) => feed.name),
+  );
+  feedDesk.open(feeds, (feed) => publicFeeds.has(feed.name));
+  const desk: Desk = {
+    hub,
+    authenticator,
+    access: {
+      anonymous: grantsFromTexts(config.auth.anonymous.subscribe),
+      get hasPublicTopics() {
+        return feedDesk.hasPublicTopics;
+      },
+      isPublicTopic: (topic) => feedDesk.isPublicTopic(topic),
+    },
+    clock,
+    random: Math.random,
+    log,
+    wheel,
+    flusher: new Flusher(clock),
+    registry,
+    counters,
+    limits: config.limits,
+    heartbeat: config.heartbeat,
+    origins: new Set(config.listen.origins),
+    nextConnectionId: randomUUID,
+    isDraining: () => drain.isUnderWay,
+    addressOf: clientAddressReader(config.listen.trustedProxies),
+  };
+  stack.use(
+    authenticator.onRevoked((filter) => {
+      registry.closeWhere(({ identity }) => isRevokedBy(identity, filter), CloseReason.forced_disconnect);
+    }),
+  );
+  stack.use(new EverySecond(clock, () => hub.evict()));
+  const listener = stack.use(new Listener({ ...config.listen, tls: tls?.context ?? null }));
+  drain.stopsAccepting(listener);
+  // After a drain this finds nothing to do; without one, clients are sent away at once. The listener closes after it,
+  // since it waits for their sockets.
+  stack.defer(async () => void (await drain.run(HARD_END_MS)));
+  await serveOn(listener, { config, desk, feedDesk, storage, authenticator, journal, tls });
+  return {
+    config,
+    clock,
+    log,
+    storage,
+    authenticator,
+    hub,
+    feedDesk,
+    desk,
+    registry,
+    wheel,
+    counters,
+    listener,
+    tls,
+    drain,
+  };
+}

@@ -1,0 +1,50 @@
+import type { Command } from "commander";
+import { Gateway } from "#app/gateway.ts";
+import { DEFAULT_FILE, loadConfigFile } from "#config/load.ts";
+import { openLog } from "#ops/log.ts";
+import { ExitCode } from "./exit.ts";
+
+/** Adds `serve`: runs the gateway until it is told to stop. */
+export function addServeCommand(program: Command): void {
+  program
+    .command("serve")
+    .description(
+      "run the gateway. SIGTERM or SIGINT: drain and exit; once more: exit at once. SIGHUP: read the certificates again",
+    )
+    .option("-c, --config <file>", `configuration file (default: ./${DEFAULT_FILE} if there is one)`)
+    .action(async (options: { config?: string }) => {
+      const { config, file } = loadConfigFile(options.config);
+      const log = openLog();
+      try {
+        const gateway = await Gateway.open(config, { log });
+        log.info({ url: gateway.url, config: file, pid: process.pid }, "listening");
+        await runUntilSignalled(gateway);
+      } finally {
+        log.close();
+      }
+    });
+}
+
+/** Resolves once the gateway has drained. A second signal makes it exit at once, with status 1. */
+export async function runUntilSignalled(gateway: Gateway): Promise<void> {
+  const reload = () => gateway.reload();
+  process.on("SIGHUP", reload);
+  await new Promise<void>((resolve) => {
+    const stop = (signal: NodeJS.Signals) => {
+      process.removeListener("SIGTERM", stop).removeListener("SIGINT", stop);
+      process.once("SIGTERM", exitAtOnce).once("SIGINT", exitAtOnce);
+      gateway.drain(signal).then(resolve, (thrown: unknown) => {
+        process.exitCode = ExitCode.failed;
+        process.stderr.write(`${String(thrown)}\n`);
+        resolve();
+      });
+    };
+    process.once("SIGTERM", stop).once("SIGINT", stop);
+  });
+  process.removeListener("SIGHUP", reload);
+  process.removeListener("SIGTERM", exitAtOnce).removeListener("SIGINT", exitAtOnce);
+}
+
+function exitAtOnce(): void {
+  process.exit(ExitCode.failed);
+}

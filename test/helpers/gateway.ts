@@ -1,0 +1,48 @@
+import { Gateway } from "#app/gateway.ts";
+import { silentLogger } from "#base/logger.ts";
+import { parseConfig } from "#config/load.ts";
+
+export const PASSWORD = "correct horse";
+
+/** A whole gateway on a free loopback port, with the user `ann` of role `trader`. */
+export async function openGateway(yaml = "", environment: Record<string, string> = {}): Promise<Gateway> {
+  const { config } = parseConfig(`${BASE}\n${yaml}`, null, environment);
+  const gateway = await Gateway.open(config, { log: silentLogger });
+  await gateway.addUser("ann", PASSWORD, "trader");
+  return gateway;
+}
+
+/** An access token of `ann`, by the front door. */
+export async function signIn(gateway: Gateway, name = "ann", password = PASSWORD): Promise<string> {
+  const response = await fetch(`${gateway.url}/auth/login`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ login: name, password }),
+  });
+  const answer = (await response.json()) as { access_token?: string };
+  if (answer.access_token === undefined) throw new Error(`sign-in failed: ${JSON.stringify(answer)}`);
+  return answer.access_token;
+}
+
+/** The configuration of a feed at a URL, for `openGateway`. */
+export function feedYaml(url: string, more = "state: none"): string {
+  return `
+feeds:
+  quotes:
+    url: ${url}
+    topic: /quotes/{key}
+    key: /symbol
+    ${more}
+    pool: { linger: 50ms, gather: 10ms }
+    retry: { min: 20ms, max: 200ms, resetAfter: 1s }
+`;
+}
+
+const BASE = `
+listen: { host: 127.0.0.1, port: 0 }
+database: "sqlite::memory:"
+auth:
+  roles:
+    trader: { subscribe: [/quotes/*, /chat/*], publish: [/chat/*] }
+    admin: { subscribe: ["*"], publish: ["*"], admin: true }
+`;
