@@ -57,6 +57,8 @@ export interface Revocation {
   readonly tokenId: string | null;
   readonly user: string | null;
   readonly atMs: number;
+  /** When the revoked token would have expired; null for a session. */
+  readonly untilMs: number | null;
 }
 
 export interface SessionStore {

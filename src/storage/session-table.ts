@@ -89,7 +89,7 @@ export class SessionTable implements SessionStore {
       .execute();
     const tokens = await this.#db
       .selectFrom("revoked_tokens")
-      .select(["id", "revoked_ms"])
+      .select(["id", "revoked_ms", "expires_ms"])
       .where("revoked_ms", ">=", atMs)
       .orderBy("revoked_ms")
       .limit(limit)
@@ -100,8 +100,15 @@ export class SessionTable implements SessionStore {
         tokenId: null,
         user: row.user_name,
         atMs: row.revoked_ms ?? 0,
+        untilMs: null,
       })),
-      ...tokens.map((row) => ({ sessionId: null, tokenId: row.id, user: null, atMs: row.revoked_ms })),
+      ...tokens.map((row) => ({
+        sessionId: null,
+        tokenId: row.id,
+        user: null,
+        atMs: row.revoked_ms,
+        untilMs: row.expires_ms,
+      })),
     ]
       .sort((one, other) => one.atMs - other.atMs)
       .slice(0, limit);

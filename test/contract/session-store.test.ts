@@ -91,8 +91,8 @@ for (const adapter of ADAPTERS) {
       await opened.storage.sessions.revoke("new", T0 + 4);
       const again = await opened.openAgain();
       assert.deepEqual(await again.sessions.revocationsSince(T0 + 2, 10), [
-        { sessionId: null, tokenId: "jti", user: null, atMs: T0 + 2 },
-        { sessionId: "new", tokenId: null, user: "ada", atMs: T0 + 4 },
+        { sessionId: null, tokenId: "jti", user: null, atMs: T0 + 2, untilMs: T0 + 100 },
+        { sessionId: "new", tokenId: null, user: "ada", atMs: T0 + 4, untilMs: null },
       ]);
       assert.equal((await again.sessions.revocationsSince(T0, 2)).length, 2);
     });

@@ -1,0 +1,257 @@
+import type { JSONWebKeySet } from "jose";
+import type { Clock } from "#base/clock.ts";
+import { Tally } from "#base/counters.ts";
+import type { Logger } from "#base/logger.ts";
+import { signAccessToken, type TokenContext, type VerifiedToken, verifyAccessToken } from "./access-token.ts";
+import { AuthError, type AuthErrorCode, type AuthMethod } from "./auth-error.ts";
+import type { Authenticator, Origin, Session } from "./authenticator.ts";
+import { grantsOfDetails } from "./authorization-details.ts";
+import type { Identity, RevocationFilter } from "./identity.ts";
+import { LoginThrottle, type ThrottleBounds } from "./login-throttle.ts";
+import { HASH_COST, type HashCost, hashPassword, isOutdated, verifyPassword } from "./passwords.ts";
+import type { KeyStore, SessionStore, UserRecord, UserStore } from "./ports.ts";
+import { Revocations } from "./revocations.ts";
+import { Sessions } from "./sessions.ts";
+import { type AuthSettings, anonymousOf, type Role, rolesOf } from "./settings.ts";
+import { openSigningKeys, type SigningKeys } from "./signing-keys.ts";
+import { TokenCache } from "./token-cache.ts";
+import { type IssuerKeys, issuerKeys } from "./trusted-issuers.ts";
+import { WorkGate } from "./work-gate.ts";
+
+export interface AuthenticatorOptions {
+  readonly settings: AuthSettings;
+  readonly users: UserStore;
+  readonly sessions: SessionStore;
+  readonly keys: KeyStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Default `THROTTLE_BOUNDS`. */
+  readonly throttle?: Partial<ThrottleBounds>;
+  /** Passwords checked at once, each on a thread of its own and in `memory` of its own; default 2 of Node's 4 threads. */
+  readonly passwordsAtOnce?: number;
+  /** Sign-ins that wait for their turn; default 128, some two seconds' worth. */
+  readonly passwordsWaiting?: number;
+  /** What a new password hash costs. Default `HASH_COST`. */
+  readonly hashCost?: HashCost;
+}
+
+/** The `Authenticator` of a gateway: users of the database, our own tokens, and trusted issuers' tokens. */
+export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
+  readonly failures = new Tally<`${AuthMethod}:${AuthErrorCode}`>();
+  readonly #users: UserStore;
+  readonly #clock: Clock;
+  readonly #keys: SigningKeys;
+  readonly #sessions: Sessions;
+  readonly #revocations: Revocations;
+  readonly #throttle: LoginThrottle;
+  readonly #gate: WorkGate;
+  readonly #hashCost: HashCost;
+  readonly #cache: TokenCache;
+  /** Verified in place of an unknown user's hash, so that both take the same way and the same time. */
+  readonly #decoyHash: string;
+  #settings: AuthSettings;
+  #roles: ReadonlyMap<string, Role>;
+  #anonymous: Identity;
+  #context: TokenContext;
+
+  private constructor(
+    options: AuthenticatorOptions,
+    keys: SigningKeys,
+    revocations: Revocations,
+    decoy: string,
+  ) {
+    this.#users = options.users;
+    this.#clock = options.clock;
+    this.#keys = keys;
+    this.#revocations = revocations;
+    this.#sessions = new Sessions(options.sessions, revocations, options.clock);
+    this.#throttle = new LoginThrottle(options.throttle);
+    this.#gate = new WorkGate({
+      runningMax: options.passwordsAtOnce ?? 2,
+      waitingMax: options.passwordsWaiting ?? 128,
+    });
+    this.#hashCost = options.hashCost ?? HASH_COST;
+    this.#cache = new TokenCache(options.clock);
+    this.#decoyHash = decoy;
+    this.#settings = options.settings;
+    this.#roles = rolesOf(options.settings);
+    this.#anonymous = anonymousOf(options.settings);
+    this.#context = this.#contextOf(options.settings);
+  }
+
+  /** Reads the keys (made on the very first start) and what is revoked. Rejects when the database fails. */
+  static async open(options: AuthenticatorOptions): Promise<GatewayAuthenticator> {
+    const { sessions, clock, log } = options;
+    const keys = await openSigningKeys(options.keys, clock);
+    const decoy = await hashPassword("nobody's password", options.hashCost ?? HASH_COST);
+    const revocations = new Revocations({ sessions, clock, log });
+    const authenticator = new GatewayAuthenticator(options, keys, revocations, decoy);
+    // Last, since from here on there is a timer to stop.
+    await revocations.open();
+    return authenticator;
+  }
+
+  get anonymous(): Identity {
+    return this.#anonymous;
+  }
+
+  /** Puts new settings in force. Identities that were given out keep their grants until their token is shown again. */
+  reconfigure(settings: AuthSettings): void {
+    const roles = rolesOf(settings);
+    const anonymous = anonymousOf(settings);
+    this.#settings = settings;
+    this.#roles = roles;
+    this.#anonymous = anonymous;
+    this.#context = this.#contextOf(settings);
+    this.#cache.clear();
+  }
+
+  fromToken(token: string): Promise<Identity> {
+    return this.#counted("token", () => this.#identityOfToken(token));
+  }
+
+  login(name: string, password: string, origin: Origin): Promise<Session> {
+    return this.#counted("password", async () => {
+      const attempt = await this.#throttle.begin(name, origin.address);
+      const user = await this.#users.find(name);
+      const checking = this.#gate.run(() => verifyPassword(password, user?.passwordHash ?? this.#decoyHash));
+      if (checking === null) {
+        await attempt.abandoned();
+        throw new AuthError("busy", "too many sign-ins at once: try again in a second", { retryAfterS: 1 });
+      }
+      const matches = await checking;
+      if (user === null || !matches) throw new AuthError("wrong_credentials", "wrong user name or password");
+      await attempt.succeeded();
+      // Told only to whoever knows the password.
+      if (user.disabled) throw new AuthError("disabled", "this user is disabled");
+      await this.#renewHash(user, password);
+      const role = this.#roleOf(user);
+      const { refreshToken, sessionId } = await this.#sessions.begin(
+        user.name,
+        this.#settings.refreshTokenTtlMs,
+      );
+      return this.#sessionFor(user, role, sessionId, refreshToken);
+    });
+  }
+
+  refresh(refreshToken: string, origin: Origin): Promise<Session> {
+    return this.#counted("refresh", async () => {
+      const attempt = await this.#throttle.begin(null, origin.address);
+      const next = await this.#sessions.refresh(refreshToken, this.#settings.refreshTokenTtlMs);
+      await attempt.succeeded();
+      const user = await this.#users.find(next.user);
+      if (user === null || user.disabled) {
+        await this.#sessions.end(next.sessionId, next.user);
+        throw new AuthError("disabled", "this user is disabled or removed");
+      }
+      return this.#sessionFor(user, this.#roleOf(user), next.sessionId, next.refreshToken);
+    });
+  }
+
+  async logout(who: Identity | string): Promise<void> {
+    if (typeof who === "string") await this.#sessions.endByToken(who);
+    else if (who.sessionId !== null) await this.#sessions.end(who.sessionId, who.user);
+    else if (who.tokenId !== null)
+      await this.#sessions.endToken(who.tokenId, who.expiresAtMs ?? this.#clock.nowMs());
+  }
+
+  jwks(): JSONWebKeySet {
+    return this.#keys.jwks();
+  }
+
+  onRevoked(listener: (filter: RevocationFilter) => void): Disposable {
+    return this.#revocations.onRevoked(listener);
+  }
+
+  /** Follows what other processes, or `Accounts` in this one, have just revoked. Else it is seen within seconds. */
+  followRevocations(): Promise<void> {
+    return this.#revocations.poll();
+  }
+
+  /** Idempotent. Stops following revocations; tokens can still be checked. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#revocations[Symbol.asyncDispose]();
+  }
+
+  async #identityOfToken(token: string): Promise<Identity> {
+    const key = TokenCache.keyOf(token);
+    let known = this.#cache.find(key);
+    if (known === null) {
+      const verified = await verifyAccessToken(token, this.#context);
+      known = { verified, identity: this.#identityOf(verified) };
+      this.#cache.remember(key, known);
+    }
+    const { sessionId, tokenId } = known.identity;
+    if (this.#revocations.isRevoked({ sessionId, tokenId, issuedAtMs: known.verified.issuedAtMs })) {
+      throw new AuthError("token_revoked", "the access token was revoked: sign in again");
+    }
+    return known.identity;
+  }
+
+  #identityOf(verified: VerifiedToken): Identity {
+    const { subject: user, tokenId, expiresAtMs, payload } = verified;
+    if (verified.origin === "other") {
+      const { subscribe, publish, payloads } = grantsOfDetails(payload.authorization_details);
+      const common = { kind: "token", user, role: null, subscribe, publish, admin: false } as const;
+      return { ...common, tokenId, sessionId: null, expiresAtMs, payloads };
+    }
+    const role = typeof payload.role === "string" ? this.#roles.get(payload.role) : undefined;
+    if (role === undefined) throw new AuthError("invalid_token", "the access token's role is not configured");
+    const sessionId = typeof payload.sid === "string" ? payload.sid : null;
+    const kind = sessionId === null ? "token" : "user";
+    const { subscribe, publish, admin } = role;
+    return { kind, user, role: role.name, subscribe, publish, admin, tokenId, sessionId, expiresAtMs };
+  }
+
+  async #sessionFor(user: UserRecord, role: Role, sessionId: string, refreshToken: string): Promise<Session> {
+    const ttlMs = this.#settings.accessTokenTtlMs;
+    const claims = { user: user.name, role: role.name, sessionId, ttlMs };
+    const { token, verified } = await signAccessToken(claims, this.#context);
+    return {
+      accessToken: token,
+      expiresInS: (verified.expiresAtMs - verified.issuedAtMs) / 1000,
+      refreshToken,
+      role: role.name,
+      identity: this.#identityOf(verified),
+    };
+  }
+
+  #roleOf(user: UserRecord): Role {
+    const role = this.#roles.get(user.role);
+    if (role !== undefined) return role;
+    throw new AuthError(
+      "disabled",
+      "this user's role is not configured: an operator must add it, or change the user",
+    );
+  }
+
+  /** A hash of other cost than today's is made anew while the password is at hand. */
+  async #renewHash(user: UserRecord, password: string): Promise<void> {
+    if (!isOutdated(user.passwordHash, this.#hashCost)) return;
+    const hashing = this.#gate.run(() => hashPassword(password, this.#hashCost));
+    if (hashing === null) return;
+    await this.#users.update(user.name, { passwordHash: await hashing }, this.#clock.nowMs());
+  }
+
+  #contextOf(settings: AuthSettings): TokenContext {
+    const issuers = new Map<string, IssuerKeys>(
+      settings.trustedIssuers.map((trusted) => [trusted.issuer, issuerKeys(trusted, this.#clock)]),
+    );
+    return {
+      issuer: settings.issuer,
+      audience: settings.audience,
+      keys: this.#keys,
+      issuers,
+      clock: this.#clock,
+    };
+  }
+
+  async #counted<Result>(method: AuthMethod, attempt: () => Promise<Result>): Promise<Result> {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (error instanceof AuthError) this.failures.add(`${method}:${error.code}`);
+      throw error;
+    }
+  }
+}
