@@ -11,6 +11,19 @@ export type TlsErrorCode =
   | "tls_not_yet_valid"
   | "tls_refused";
 
+/** What each code means, for the documentation; messages name the file and say more. */
+export const TLS_ERRORS: Readonly<Record<TlsErrorCode, string>> = {
+  tls_missing: "the file of the certificate or of the key does not exist",
+  tls_unreadable: "the file may not be read by this user, or is no file",
+  tls_not_pem: "the file is empty, damaged, or does not hold in PEM form what it should",
+  tls_key_encrypted: "the private key has a passphrase; give one without, readable by this user only",
+  tls_mismatch:
+    "the key is not the first certificate's: another pair's, half of a renewal, or the chain is in the wrong order",
+  tls_expired: "the certificate's time is over; renew it",
+  tls_not_yet_valid: "the certificate's time has not come; look at the machine's clock",
+  tls_refused: "the TLS library refuses the pair, such as for a key that is too short",
+};
+
 export interface TlsFault {
   readonly code: TlsErrorCode;
   readonly file: string;

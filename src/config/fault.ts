@@ -19,6 +19,15 @@ export interface ConfigFault {
 
 export type ConfigErrorCode = "config_missing" | "config_unreadable" | "config_too_large" | "config_invalid";
 
+/** What each code means, for the documentation; messages name the file, and every fault. */
+export const CONFIG_ERRORS: Readonly<Record<ConfigErrorCode, string>> = {
+  config_missing: "the configuration file that was named does not exist",
+  config_unreadable: "the configuration file may not be read by this user, or is no file",
+  config_too_large: "the configuration file is larger than 1 MiB",
+  config_invalid:
+    "the configuration has faults; each is told with its path, line, what was expected and what was found",
+};
+
 /** A configuration that cannot be used, with everything that is wrong with it. */
 export class ConfigError extends CodedError<ConfigErrorCode> {
   /** As it was given; null where there is no file. */
@@ -38,7 +47,7 @@ export class ConfigError extends CodedError<ConfigErrorCode> {
 }
 
 /** `streamkeeper.yaml:12:5 feeds.quotes.retry.min: expected a duration such as 250ms, found "fast"`. */
-export function formatFault(file: string | null, fault: ConfigFault): string {
+function formatFault(file: string | null, fault: ConfigFault): string {
   const place = [file ?? "configuration", fault.line, fault.column].filter((part) => part !== null).join(":");
   return `${place}${fault.path === "" ? "" : ` ${fault.path}`}: expected ${fault.expected}, found ${fault.found}`;
 }

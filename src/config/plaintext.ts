@@ -11,7 +11,7 @@ export function plaintextRefusal(
 }
 
 /** 127.0.0.0/8, ::1 (also as ::ffff:127.…) and `localhost` names (RFC 6761 section 6.3). `0.0.0.0` and `::` are not. */
-export function isLoopbackHost(host: string): boolean {
+function isLoopbackHost(host: string): boolean {
   const name = host.toLowerCase();
   if (name === "localhost" || name.endsWith(".localhost")) return true;
   if (/^(::ffff:)?127(\.\d{1,3}){3}$/.test(name)) return true;

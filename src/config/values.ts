@@ -8,7 +8,7 @@ import type { MemoryLimit } from "./config.ts";
  */
 
 /** What `z.toJSONSchema` copies into the schema of a value. */
-export interface ValueMeta {
+interface ValueMeta {
   readonly type?: string | readonly string[];
   readonly pattern?: string;
   readonly enum?: readonly unknown[];
@@ -20,7 +20,7 @@ export interface ValueMeta {
 }
 
 /** A value read by `read`, which answers undefined for what it does not accept. `expected` follows the word "expected". */
-export function value<T>(expected: string, meta: ValueMeta, read: (found: unknown) => T | undefined) {
+function value<T>(expected: string, meta: ValueMeta, read: (found: unknown) => T | undefined) {
   return z
     .unknown()
     .transform((found, context): T => {

@@ -1,0 +1,23 @@
+/**
+ * The files that touch the world: sockets, files, processes, timers, the clock, chance. Everything else decides purely,
+ * over what comes in. Each with what it touches; an entry that no longer touches anything has to go.
+ */
+export const SHELLS: Readonly<Record<string, string>> = {
+  "src/app/listener.ts": "the listening socket, HTTP and TLS",
+  "src/app/tls.ts": "the files of the certificate and its key",
+  "src/base/system-clock.ts": "the clock and timers, for everyone",
+  "src/config/load.ts": "the configuration file",
+  "src/downstream/flusher.ts": "one write per turn of the event loop",
+  "src/downstream/socket-takeover.ts": "sockets that are taken over from HTTP",
+  "src/downstream/websocket-endpoint.ts": "WebSocket handshakes",
+  "src/downstream/websocket-transport.ts": "WebSocket sockets",
+  "src/storage/postgres-database.ts": "connections to PostgreSQL",
+  "src/storage/sqlite-database.ts": "the database file",
+  "src/upstream/dialer.ts": "sockets to feeds",
+};
+
+/** Rooms, and folders of them, that are shells as a whole. */
+export const SHELL_FOLDERS: Readonly<Record<string, string>> = {
+  "src/cli/": "commands: the terminal, files, the network",
+  "src/lab/": "servers, proxies and load: real ones",
+};
