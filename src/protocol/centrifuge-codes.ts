@@ -19,6 +19,23 @@ export const CentrifugeError = {
 } as const;
 export type CentrifugeError = (typeof CentrifugeError)[keyof typeof CentrifugeError];
 
+/** The names of the codes, for metrics and the documentation. */
+export const CENTRIFUGE_ERROR_NAMES: Readonly<Record<CentrifugeError, keyof typeof CentrifugeError>> = {
+  100: "internal",
+  101: "unauthorized",
+  102: "unknown_channel",
+  103: "permission_denied",
+  104: "method_not_found",
+  105: "already_subscribed",
+  106: "limit_exceeded",
+  107: "bad_request",
+  108: "not_available",
+  109: "token_expired",
+  110: "expired",
+  111: "too_many_requests",
+  112: "unrecoverable_position",
+};
+
 export interface CentrifugeErrorInfo {
   /** The protocol's own words, sent in the reply. */
   readonly message: string;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
+  CENTRIFUGE_ERROR_NAMES,
   CENTRIFUGE_ERRORS,
   CentrifugeError,
   UNSUBSCRIBE_CODES,
@@ -129,6 +130,8 @@ test("unsubscribe push: channel, code and words", () => {
 });
 
 test("codes: every name has words and a meaning", () => {
+  for (const [name, code] of Object.entries(CentrifugeError))
+    assert.equal(CENTRIFUGE_ERROR_NAMES[code], name);
   for (const code of Object.values(CentrifugeError))
     assert.ok(CENTRIFUGE_ERRORS[code].message && CENTRIFUGE_ERRORS[code].meaning);
   for (const code of Object.values(UnsubscribeCode))

@@ -72,7 +72,7 @@ export function encodeReplyWithPublications(
   if (publications.length === 0) return encodeReply(id, method, result);
   const fields = JSON.stringify(result).slice(0, -1);
   const comma = Buffer.from(",");
-  const pieces = [
+  const pieces: Buffer[] = [
     Buffer.from(`{"id":${id},"${method}":${fields}${fields === "{" ? "" : ","}"publications":[`),
   ];
   publications.forEach((publication, index) => {

@@ -1,0 +1,83 @@
+import type { Socket } from "node:net";
+import type { Identity } from "#auth/identity.ts";
+import { CLOSE_REASONS, CloseReason } from "#protocol/close-reason.ts";
+import { Connection } from "./connection.ts";
+import type { Desk } from "./desk.ts";
+import { Transport } from "./transport.ts";
+import type { SessionClient } from "./websocket-channel.ts";
+import type { ClientSocket, SocketOwner } from "./websocket-client-socket.ts";
+import { Session } from "./websocket-session.ts";
+
+/** RFC 6455, section 7.4.1: a message too big to process. */
+const MESSAGE_TOO_BIG = 1009;
+
+/** The shell around a session: one WebSocket client's socket, its time, and its place in the books. */
+export class WebSocketConnection extends Connection implements SessionClient, SocketOwner {
+  readonly #webSocket: ClientSocket;
+  readonly #session: Session;
+
+  constructor(desk: Desk, socket: Socket, webSocket: ClientSocket, address: string) {
+    super(desk, socket, Transport.websocket, address, desk.authenticator.anonymous);
+    this.#webSocket = webSocket;
+    this.#session = new Session(desk, this);
+    webSocket.adopt(this);
+    this.rearm();
+  }
+
+  get subscriberCount(): number {
+    return this.#session.channelCount;
+  }
+
+  /** Upstream lost events of a topic: unsubscribes it so that the client subscribes anew (code 2500). */
+  loseTopic(topic: string): void {
+    this.#session.lose(topic);
+  }
+
+  message(data: Buffer, isBinary: boolean): void {
+    if (this.closed !== null) return;
+    if (isBinary) this.close(CloseReason.inappropriate_protocol, "a binary message");
+    else this.#session.receive(data.toString());
+  }
+
+  closing(brokenWith: number | null): void {
+    if (brokenWith === null) this.close(CloseReason.client_closed);
+    else if (brokenWith === MESSAGE_TOO_BIG) this.close(CloseReason.message_too_large);
+    else this.close(CloseReason.bad_request, `a frame that breaks RFC 6455 (${brokenWith})`);
+  }
+
+  terminating(): void {
+    this.close(CloseReason.slow_consumer, "its WebSocket pings' answers were not read");
+  }
+
+  identify(identity: Identity): void {
+    this.desk.registry.identify(this, identity);
+  }
+
+  rearm(): void {
+    if (this.closed === null) this.desk.wheel.arm(this, this.#session.nextInMs);
+  }
+
+  requestReplay(): void {
+    this.requestFlush();
+  }
+
+  onWheel(): void {
+    if (this.isStalled) this.close(CloseReason.slow_consumer, "it took nothing for heartbeat.timeout");
+    else this.#session.onTime();
+    this.rearm();
+  }
+
+  protected goodbye(reason: CloseReason): null {
+    const { websocketCode, text } = CLOSE_REASONS[reason];
+    this.#webSocket.finish(websocketCode ?? 1000, text);
+    return null;
+  }
+
+  protected release(): void {
+    this.#session.end();
+  }
+
+  protected override onWritable(): void {
+    this.#session.replay();
+  }
+}

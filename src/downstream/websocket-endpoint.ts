@@ -1,0 +1,95 @@
+import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { type Server, WebSocketServer } from "ws";
+import type { Desk } from "./desk.ts";
+import { ClientSocket } from "./websocket-client-socket.ts";
+import { WebSocketConnection } from "./websocket-connection.ts";
+import { isOriginAllowed } from "./websocket-origin.ts";
+
+/** Subprotocols by which the Centrifuge client protocol is spoken: this one, and one that is not spoken here. */
+const JSON_PROTOCOL = "centrifuge-json";
+const PROTOBUF_PROTOCOL = "centrifuge-protobuf";
+
+/** Why a handshake is refused, and with which HTTP status. Also keys of the error counts. */
+const REFUSALS = {
+  forbidden_origin: 403,
+  unsupported_protocol: 400,
+  draining: 503,
+  connections: 503,
+  connectionsPerUser: 503,
+  connectionsPerAddress: 429,
+} as const;
+type Refusal = keyof typeof REFUSALS;
+
+/**
+ * `GET /connection/websocket`: takes handshakes and makes connections of them. It holds nothing: connections are in
+ * the registry, and end there.
+ */
+export class WebSocketEndpoint {
+  readonly #desk: Desk;
+  readonly #server: Server<typeof ClientSocket>;
+
+  constructor(desk: Desk) {
+    this.#desk = desk;
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      // Costs each connection hundreds of kilobytes and fragments the heap.
+      perMessageDeflate: false,
+      maxPayload: desk.limits.requestBytes,
+      handleProtocols: (offered) => (offered.has(JSON_PROTOCOL) ? JSON_PROTOCOL : false),
+      WebSocket: ClientSocket,
+    });
+  }
+
+  /**
+   * Answers an HTTP server's `upgrade` event, in its turn. A full or draining gateway answers 503, upon which SDKs
+   * come back by themselves, as they would not after a close code of the protocol's limits.
+   */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Until somebody else listens an error would end the process.
+    socket.on("error", onError);
+    const address = this.#desk.addressOf(request);
+    const refusal = this.#refusalOf(request, address);
+    if (refusal !== null) {
+      this.#refuse(socket, refusal);
+      return;
+    }
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.removeListener("error", onError);
+      new WebSocketConnection(this.#desk, socket as Socket, webSocket, address);
+    });
+  }
+
+  #refusalOf(request: IncomingMessage, address: string): Refusal | null {
+    const { origin, host } = request.headers;
+    if (!isOriginAllowed(origin, host, this.#desk.origins)) return "forbidden_origin";
+    if (wantsProtobuf(request)) return "unsupported_protocol";
+    return this.#desk.registry.admit(address, null, this.#desk.limits, this.#desk.isDraining());
+  }
+
+  #refuse(socket: Duplex, refusal: Refusal): void {
+    this.#desk.counters.errors.add(refusal);
+    const status = REFUSALS[refusal];
+    const body = `${refusal}\n`;
+    socket.once("finish", () => socket.destroy());
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+        `Content-Length: ${body.length}\r\n\r\n${body}`,
+    );
+  }
+}
+
+/** Answered in JSON such a client would understand nothing, so it is told at once. */
+function wantsProtobuf(request: IncomingMessage): boolean {
+  const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
+  if (offered.includes(PROTOBUF_PROTOCOL) && !offered.includes(JSON_PROTOCOL)) return true;
+  const url = request.url ?? "";
+  const query = new URLSearchParams(url.includes("?") ? url.slice(url.indexOf("?")) : "");
+  return query.get("format") === "protobuf" || query.get("cf_protocol") === "protobuf";
+}
+
+function onError(this: Duplex): void {
+  this.destroy();
+}

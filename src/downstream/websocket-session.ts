@@ -1,0 +1,236 @@
+import { mayPublish } from "#auth/policy.ts";
+import { messageOf } from "#base/errors.ts";
+import { CENTRIFUGE_ERROR_NAMES, CentrifugeError } from "#protocol/centrifuge-codes.ts";
+import { type Command, parseCommands } from "#protocol/centrifuge-command.ts";
+import { encodeErrorReply, encodeReply, PING_FRAME } from "#protocol/centrifuge-encode.ts";
+import { CloseReason } from "#protocol/close-reason.ts";
+import { resolvedPathOf } from "#protocol/url-pattern.ts";
+import type { Desk } from "./desk.ts";
+import type { SessionClient } from "./websocket-channel.ts";
+import { channelMatcher } from "./websocket-channel-name.ts";
+import { Channels } from "./websocket-channels.ts";
+import { Liveness } from "./websocket-liveness.ts";
+import { history, presence } from "./websocket-queries.ts";
+import { connect, refresh, type SignIn } from "./websocket-sign-in.ts";
+
+/** How often `limits.requestBytes` may wait behind a command that is being checked. */
+const WAITING_MESSAGES_MAX = 2;
+
+/**
+ * One client's session in the Centrifuge client protocol: commands in, replies and actions out, without a socket or a
+ * clock of its own.
+ *
+ *     connecting ──connect──> checking ──> connected ──refresh──> checking ──> connected
+ *                                 └──> failed: one chance a connection; any further command ends it
+ *
+ * While credentials are checked, commands wait, so that they are answered in order.
+ */
+export class Session {
+  readonly #desk: Desk;
+  readonly #client: SessionClient;
+  readonly #channels: Channels;
+  readonly #liveness: Liveness;
+  #phase: "connecting" | "connected" | "failed" = "connecting";
+  #isChecking = false;
+  #waiting: Command[] = [];
+  #waitingBytes = 0;
+
+  constructor(desk: Desk, client: SessionClient) {
+    this.#desk = desk;
+    this.#client = client;
+    this.#channels = new Channels(desk, client);
+    this.#liveness = new Liveness(desk.heartbeat, desk.clock.monotonicMs());
+  }
+
+  get channelCount(): number {
+    return this.#channels.size;
+  }
+
+  /** Milliseconds until `onTime` is to be called. */
+  get nextInMs(): number {
+    return this.#liveness.nextMs - this.#desk.clock.monotonicMs();
+  }
+
+  /** A whole message came. */
+  receive(message: string): void {
+    if (this.#isChecking) {
+      this.#waitingBytes += message.length;
+      if (this.#waitingBytes > WAITING_MESSAGES_MAX * this.#desk.limits.requestBytes) {
+        this.#client.close(CloseReason.too_many_requests, "too much sent while credentials were checked");
+        return;
+      }
+    }
+    for (const command of parseCommands(message)) {
+      if (this.#isChecking) this.#waiting.push(command);
+      else this.#perform(command);
+      if (this.#client.closed !== null) return;
+    }
+  }
+
+  /** Time passed: performs what is due. */
+  onTime(): void {
+    const nowMs = this.#desk.clock.monotonicMs();
+    for (let action = this.#liveness.due(nowMs); action !== null; action = this.#liveness.due(nowMs)) {
+      switch (action) {
+        case "ping":
+          this.#client.enqueue(PING_FRAME);
+          break;
+        case "no_pong":
+          this.#client.close(CloseReason.no_pong);
+          return;
+        case "stale":
+          this.#client.close(CloseReason.stale);
+          return;
+        case "expired":
+          this.#client.close(CloseReason.token_expired);
+          return;
+      }
+    }
+  }
+
+  /** The socket takes bytes. */
+  replay(): void {
+    this.#channels.replay();
+  }
+
+  /** Upstream lost events of a topic: who is subscribed to it is told. */
+  lose(topic: string): void {
+    this.#channels.lose(topic);
+  }
+
+  /** The connection ended. */
+  end(): void {
+    this.#waiting = [];
+    this.#channels.close();
+  }
+
+  #perform(command: Command): void {
+    const breach = this.#breachOf(command);
+    if (breach !== null) {
+      this.#client.close(CloseReason.bad_request, breach);
+      return;
+    }
+    switch (command.kind) {
+      case "connect":
+        void this.#check(command.id, () => connect(this.#desk, this.#client, command));
+        break;
+      case "refresh":
+        void this.#check(command.id, () => refresh(this.#desk, this.#client, command));
+        break;
+      case "subscribe":
+        this.#replyError(command.id, this.#channels.subscribe(command));
+        break;
+      case "unsubscribe":
+        this.#channels.unsubscribe(command.channel);
+        this.#client.enqueue(encodeReply(command.id, "unsubscribe", {}));
+        break;
+      case "publish":
+        this.#replyError(command.id, this.#publish(command));
+        break;
+      case "history":
+        this.#replyError(command.id, history(this.#desk, this.#client, command));
+        break;
+      case "presence":
+      case "presence_stats":
+        this.#replyError(command.id, presence(this.#desk, this.#client, command));
+        break;
+      case "pong":
+        this.#pong();
+        break;
+      case "declined":
+        this.#replyError(command.id, command.error);
+        break;
+    }
+  }
+
+  #pong(): void {
+    if (this.#liveness.pong(this.#desk.clock.monotonicMs())) this.#client.rearm();
+    else this.#client.close(CloseReason.bad_request, "a pong without a ping");
+  }
+
+  /** How the command breaks the protocol, for the log; null where it does not. */
+  #breachOf(command: Command): string | null {
+    if (command.kind === "malformed") return command.detail;
+    switch (this.#phase) {
+      case "failed":
+        return "a command after a connect that failed";
+      case "connecting":
+        return command.kind === "connect" ? null : "a command before connect";
+      case "connected":
+        return command.kind === "connect" ? "a second connect" : null;
+    }
+  }
+
+  /** Holds back what follows until credentials are checked. Whatever happens meanwhile, nothing is thrown. */
+  async #check(id: number, run: () => Promise<SignIn>): Promise<void> {
+    this.#isChecking = true;
+    let outcome: SignIn;
+    try {
+      outcome = await run();
+    } catch (error) {
+      this.#desk.log.error(
+        { connection: this.#client.id, error: messageOf(error) },
+        "checking credentials failed",
+      );
+      outcome = { kind: "refused", error: CentrifugeError.internal };
+    }
+    this.#isChecking = false;
+    if (this.#client.closed !== null) return;
+    this.#conclude(id, outcome);
+    this.#waitingBytes = 0;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const command of waiting) {
+      if (this.#client.closed !== null) return;
+      if (this.#isChecking) this.#waiting.push(command);
+      else this.#perform(command);
+    }
+  }
+
+  #conclude(id: number, outcome: SignIn): void {
+    if (outcome.kind === "accepted") {
+      this.#accept(id, outcome);
+    } else if (outcome.kind === "ended") {
+      this.#client.close(outcome.reason, outcome.detail);
+    } else {
+      if (this.#phase === "connecting") this.#phase = "failed";
+      this.#replyError(id, outcome.error);
+    }
+  }
+
+  #accept(id: number, { identity, result }: Extract<SignIn, { kind: "accepted" }>): void {
+    const { clock, random } = this.#desk;
+    const isFirst = this.#phase === "connecting";
+    this.#phase = "connected";
+    if (isFirst) this.#liveness.connected(clock.monotonicMs(), random());
+    const leftMs = identity.expiresAtMs === null ? null : identity.expiresAtMs - clock.nowMs();
+    this.#liveness.expiresIn(clock.monotonicMs(), leftMs);
+    this.#client.rearm();
+    this.#client.enqueue(encodeReply(id, isFirst ? "connect" : "refresh", result));
+    if (!isFirst) this.#channels.authorise();
+  }
+
+  #publish({ id, channel, data }: Extract<Command, { kind: "publish" }>): CentrifugeError | null {
+    const matcher = channelMatcher(channel);
+    if (typeof matcher === "number") return matcher;
+    if (isHubsOwn(channel) || !mayPublish(this.#client.identity, [channel])) {
+      return CentrifugeError.permission_denied;
+    }
+    this.#desk.hub.publish({ topics: [channel], data });
+    this.#desk.counters.published.add("websocket");
+    this.#client.enqueue(encodeReply(id, "publish", {}));
+    return null;
+  }
+
+  #replyError(id: number, error: CentrifugeError | null): void {
+    if (error === null) return;
+    this.#desk.counters.errors.add(CENTRIFUGE_ERROR_NAMES[error]);
+    this.#client.enqueue(encodeErrorReply(id, error));
+  }
+}
+
+/** Topics by which the hub itself speaks (Mercure, "Active Subscriptions"): nobody else may publish them. */
+function isHubsOwn(topic: string): boolean {
+  const path = resolvedPathOf(topic);
+  return path !== null && /^\/\.well-known\/mercure(?:\/|$)/.test(path);
+}
