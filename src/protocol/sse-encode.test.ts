@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import fc from "fast-check";
-import { encodeSseComment, encodeSseCursor, encodeSseEvent, encodeSseRetry } from "./sse-encode.ts";
+import {
+  encodeSseComment,
+  encodeSseCursor,
+  encodeSseEvent,
+  encodeSseOpening,
+  encodeSseRetry,
+} from "./sse-encode.ts";
 
 const plain = { id: "#e.1", type: "", data: "x", retryMs: null };
 
@@ -81,4 +87,10 @@ test("cursor: is a block with an id and no data, which dispatches nothing", () =
 test("retry: is whole milliseconds and never negative", () => {
   assert.equal(encodeSseRetry(1234.5).toString(), "retry: 1235\n\n");
   assert.deepEqual(parse(encodeSseRetry(-5)).retries, [0]);
+});
+
+test("opening: tells the reconnection time and the cursor, and dispatches nothing", () => {
+  assert.equal(encodeSseOpening(1500, "#e.7").toString(), ": ok\nretry: 1500\nid: #e.7\n\n");
+  const seen = parse(encodeSseOpening(1500, null));
+  assert.deepEqual(seen, { events: [], comments: ["ok"], retries: [1500] });
 });

@@ -28,6 +28,11 @@ export function encodeSseCursor(comment: string, id: string): Buffer {
   return Buffer.from(`: ${oneLine(comment)}\nid: ${oneLine(id)}\n\n`);
 }
 
+/** A stream's first block: a comment for proxies that wait for bytes, the reconnection time, and a cursor unless null. */
+export function encodeSseOpening(retryMs: number, id: string | null): Buffer {
+  return Buffer.from(`: ok\nretry: ${wholeMs(retryMs)}\n${id === null ? "" : `id: ${oneLine(id)}\n`}\n`);
+}
+
 /** A comment: it keeps the connection alive, and no script sees it. */
 export function encodeSseComment(comment: string): Buffer {
   return Buffer.from(`: ${oneLine(comment)}\n\n`);

@@ -1,0 +1,105 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { MERCURE_PATH } from "#protocol/mercure.ts";
+import { type BearerError, bearerChallenge } from "#protocol/mercure-challenge.ts";
+import { encodeSseComment, encodeSseRetry } from "#protocol/sse-encode.ts";
+import { corsHeaders } from "./cors.ts";
+import type { Desk } from "./desk.ts";
+
+/** Where the hub is (Mercure, "Hub Discovery"). */
+export const DISCOVERY_LINK = `<${MERCURE_PATH}>; rel="mercure"`;
+
+/** Tells proxies and browsers to hand every byte on at once and to keep none. */
+export const STREAM_HEADERS = {
+  "Content-Type": "text/event-stream",
+  "Cache-Control": "no-cache, no-transform",
+  "X-Accel-Buffering": "no",
+} as const;
+
+/** A request that is not fulfilled: a status, a code for programs, words for people. */
+export class Refusal extends Error {
+  readonly status: number;
+  readonly code: string;
+  /** Set where the access token is what is wrong (RFC 6750); null: it is missing. */
+  readonly challenge: BearerError | null | undefined;
+  readonly retryAfterS: number | null;
+
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    options: { challenge?: BearerError | null; retryAfterS?: number | null } = {},
+  ) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.challenge = options.challenge;
+    this.retryAfterS = options.retryAfterS ?? null;
+  }
+}
+
+export function answer(
+  desk: Desk,
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  headers: OutgoingHttpHeaders,
+  body: string,
+): void {
+  response.writeHead(status, {
+    ...corsHeaders(request.headers, desk.origins),
+    Link: DISCOVERY_LINK,
+    "Cache-Control": "no-store",
+    ...(status === 204 ? {} : { "Content-Length": Buffer.byteLength(body) }),
+    ...headers,
+  });
+  response.end(request.method === "HEAD" ? undefined : body);
+}
+
+/** Problem details (RFC 9457), and the challenge where the token is the matter. */
+export function refuse(
+  desk: Desk,
+  request: IncomingMessage,
+  response: ServerResponse,
+  refusal: Refusal,
+): void {
+  const { status, code, challenge, retryAfterS } = refusal;
+  desk.counters.errors.add(code);
+  const headers: OutgoingHttpHeaders = { "Content-Type": "application/problem+json" };
+  if (challenge !== undefined) {
+    headers["WWW-Authenticate"] = bearerChallenge(
+      challenge,
+      challenge === null ? undefined : refusal.message,
+    );
+  }
+  if (retryAfterS !== null) headers["Retry-After"] = retryAfterS;
+  // What is still to come of the body is not waited for.
+  if (!request.complete) headers.Connection = "close";
+  answer(
+    desk,
+    request,
+    response,
+    status,
+    headers,
+    `${JSON.stringify({ status, code, detail: refusal.message })}\n`,
+  );
+}
+
+/**
+ * Sends an SSE client away so that it comes back later: a browser that is answered anything but 200 gives up for ever.
+ *
+ * @param retryMs when it may come back, in milliseconds, spread by jitter
+ */
+export function sendAway(
+  desk: Desk,
+  request: IncomingMessage,
+  response: ServerResponse,
+  code: string,
+  retryMs: number,
+): void {
+  desk.counters.errors.add(code);
+  const body = Buffer.concat([
+    encodeSseComment(`${code}: come back later`),
+    encodeSseRetry(retryMs),
+  ]).toString();
+  answer(desk, request, response, 200, { ...STREAM_HEADERS, Connection: "close" }, body);
+}

@@ -1,0 +1,186 @@
+import type { Socket } from "node:net";
+import type { Identity } from "#auth/identity.ts";
+import { mayReceive } from "#auth/policy.ts";
+import type { EventSink, HubEvent, LogReader, Subscription } from "#hub/hub.ts";
+import { CloseReason } from "#protocol/close-reason.ts";
+import { WireFormat } from "#protocol/event.ts";
+import type { SubscribeRequest } from "#protocol/mercure-subscribe.ts";
+import { encodeSseRetry } from "#protocol/sse-encode.ts";
+import type { TopicMatcher } from "#protocol/topic-matcher.ts";
+import { Connection } from "./connection.ts";
+import type { Desk } from "./desk.ts";
+import { gapFrame, heartbeatFrame, liveFrame, openingFrame, stateFrame } from "./sse-frames.ts";
+import { startOf } from "./sse-resume.ts";
+
+/** Bytes of replayed events that are queued at a time; more are read when the socket has taken them. */
+const REPLAY_BYTES = 64 * 1024;
+/** Events looked at in one turn while replaying, so that who may see few of them holds up nobody else. */
+const REPLAY_EVENTS = 1000;
+/** The wheel is late by up to two ticks, and a stream must not outlive its token. */
+const EXPIRY_EARLY_MS = 250;
+/** Window from which a client's reconnection time is drawn, in milliseconds: those cut together come back apart. */
+const RETRY_MS = { min: 1000, max: 3000 } as const;
+/** The same for those whom the gateway sends away. */
+const RETRY_SENT_AWAY_MS = { min: 1000, max: 10_000 } as const;
+
+/**
+ * One SSE client (Mercure, "Subscription").
+ *
+ *     opened ──> replaying ──the reader has no more──> live ──close(reason)──> closed
+ *        └───────────nothing to resume─────────────────^
+ *
+ * It is subscribed from the start. While it replays, live events are not taken, since the reader will come to them;
+ * when the reader has no more, the client is live from that moment on: nothing falls between, nothing comes twice.
+ */
+export class SseConnection extends Connection implements EventSink {
+  #subscriptions: Subscription[] = [];
+  #reader: LogReader | null = null;
+  /** Sequence of the last event that was queued, or of the stream's start. */
+  #reached = 0;
+  /** While replaying: topics whose state was sent, and the sequence that it holds good for. */
+  #stateThrough: Map<string, number> | null = null;
+  #heartbeatEvents = false;
+
+  constructor(desk: Desk, socket: Socket, address: string, identity: Identity) {
+    super(desk, socket, "sse", address, identity);
+  }
+
+  get subscriberCount(): number {
+    return this.#subscriptions.length;
+  }
+
+  /**
+   * Subscribes and begins the stream. Called once, in the turn of the construction.
+   *
+   * @param headOf the response's head, given the field `Mercure-Last-Event-ID` (null: none)
+   */
+  open(request: SubscribeRequest, headOf: (lastEventId: string | null) => Buffer): void {
+    const { hub, counters, random, heartbeat } = this.desk;
+    this.#heartbeatEvents = request.heartbeatEvents;
+    for (const matcher of request.matchers) this.#subscriptions.push(hub.subscribe(this, matcher));
+    const start = startOf(hub, request);
+    this.#reader = start.reader;
+    this.#reached = start.afterSequence;
+    const frames: Buffer[] = [];
+    if (start.kind === "recovered" || start.kind === "unrecovered") counters.resumes.add(`sse:${start.kind}`);
+    if (start.kind === "unrecovered") frames.push(gapFrame(hub, request, start.afterSequence));
+    if (start.kind === "unrecovered" || start.kind === "fresh") this.#addStates(request.matchers, frames);
+    const retryMs = within(RETRY_MS, random());
+    const isWhole = frames.length === 0;
+    frames.unshift(
+      headOf(start.lastEventId),
+      openingFrame(hub, retryMs, isWhole ? start.afterSequence : null),
+    );
+    if (!isWhole) frames.push(liveFrame(hub, start.afterSequence));
+    this.enqueue(Buffer.concat(frames));
+    // The first one is spread, so that clients that came together do not have their heartbeats together for ever.
+    this.#arm(heartbeat.intervalMs * (0.5 + random() / 2));
+  }
+
+  /** Called by the hub, within `publish`. */
+  deliver(event: HubEvent, subscription: Subscription): void {
+    // An event of several topics, or of overlapping selectors, comes more than once.
+    if (this.#reader !== null || event.sequence <= this.#reached) return;
+    if (!mayReceive(this.identity, event, subscription.selector, this.desk.access)) return;
+    this.#reached = event.sequence;
+    this.deliverFrame(event.frame(WireFormat.sse, event.topics[0]));
+  }
+
+  override onWheel(): void {
+    const { clock, heartbeat, hub } = this.desk;
+    const { expiresAtMs } = this.identity;
+    if (expiresAtMs !== null && clock.nowMs() >= expiresAtMs - EXPIRY_EARLY_MS) {
+      this.close(CloseReason.token_expired);
+    } else if (this.isStalled) {
+      this.close(CloseReason.slow_consumer, "the socket took nothing for heartbeat.timeout");
+    } else if (this.socket.writableNeedDrain) {
+      // Nobody would see a heartbeat; whether it is stalled must be looked at soon.
+      this.#arm(Math.min(heartbeat.intervalMs, heartbeat.timeoutMs));
+    } else {
+      this.enqueue(heartbeatFrame(hub, this.#reader?.position ?? hub.head, this.#heartbeatEvents));
+      this.#arm(heartbeat.intervalMs);
+    }
+  }
+
+  protected override onWritable(): void {
+    if (this.#reader !== null) this.#replay(this.#reader);
+  }
+
+  protected override goodbye(reason: CloseReason): Buffer | null {
+    if (!SENT_AWAY.has(reason)) return null;
+    return encodeSseRetry(within(RETRY_SENT_AWAY_MS, this.desk.random()));
+  }
+
+  protected override release(): void {
+    for (const subscription of this.#subscriptions) subscription.close();
+    this.#subscriptions = [];
+    this.#reader = null;
+    this.#stateThrough = null;
+  }
+
+  #replay(reader: LogReader): void {
+    for (let looked = 0; looked < REPLAY_EVENTS; looked++) {
+      if (this.queuedBytes >= REPLAY_BYTES) return;
+      const event = reader.next();
+      if (event === null) {
+        if (reader.lost) {
+          this.close(CloseReason.insufficient_state);
+        } else {
+          this.#reader = null;
+          this.#stateThrough = null;
+        }
+        return;
+      }
+      this.#reached = event.sequence;
+      if (this.#wants(event)) this.deliverFrame(event.frame(WireFormat.sse, event.topics[0]));
+    }
+    this.requestFlush();
+  }
+
+  /** Every replayed event is authorised again (Mercure, "Reconciliation"), by a selector that would have brought it. */
+  #wants(event: HubEvent): boolean {
+    const { access } = this.desk;
+    for (const { selector } of this.#subscriptions) {
+      for (const topic of event.topics) {
+        if (!selector.matches(topic) || (this.#stateThrough?.get(topic) ?? 0) >= event.sequence) continue;
+        if (mayReceive(this.identity, event, selector, access)) return true;
+      }
+    }
+    return false;
+  }
+
+  /** The states of the topics that are named exactly, so that a quote is there before its next change. */
+  #addStates(matchers: readonly TopicMatcher[], frames: Buffer[]): void {
+    const { hub, access } = this.desk;
+    for (const matcher of matchers) {
+      if (matcher.type !== "exact") continue;
+      const state = hub.stateOf(matcher.pattern);
+      if (state === null || !mayReceive(this.identity, state, matcher, access)) continue;
+      frames.push(stateFrame(hub, state));
+      this.desk.counters.deliveries.sse++;
+      if (this.#reader === null) continue;
+      this.#stateThrough ??= new Map();
+      this.#stateThrough.set(matcher.pattern, state.sequence);
+    }
+  }
+
+  #arm(delayMs: number): void {
+    const { wheel, clock } = this.desk;
+    const { expiresAtMs } = this.identity;
+    const leftMs =
+      expiresAtMs === null ? Number.POSITIVE_INFINITY : expiresAtMs - EXPIRY_EARLY_MS - clock.nowMs();
+    wheel.arm(this, Math.max(0, Math.min(delayMs, leftMs)));
+  }
+}
+
+/** Ends after which a client should come back, and not all at once. */
+const SENT_AWAY: ReadonlySet<CloseReason> = new Set([
+  CloseReason.shutdown,
+  CloseReason.forced_reconnect,
+  CloseReason.insufficient_state,
+  CloseReason.server_error,
+]);
+
+function within(window: { readonly min: number; readonly max: number }, share: number): number {
+  return window.min + share * (window.max - window.min);
+}

@@ -1,0 +1,133 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Identity } from "#auth/identity.ts";
+import { maySubscribe } from "#auth/policy.ts";
+import { EARLIEST, LAST_EVENT_ID_FIELD, MercureError } from "#protocol/mercure.ts";
+import { parseSubscribeRequest, type SubscribeRequest } from "#protocol/mercure-subscribe.ts";
+import type { AdmissionVerdict } from "./admission.ts";
+import { corsHeaders } from "./cors.ts";
+import type { Desk } from "./desk.ts";
+import { DISCOVERY_LINK, Refusal, STREAM_HEADERS, sendAway } from "./mercure-answer.ts";
+import { signIn } from "./mercure-sign-in.ts";
+import { takeOverSocket } from "./socket-takeover.ts";
+import { SseConnection } from "./sse-connection.ts";
+
+/** Windows from which the time is drawn after which a client that is not let in may come back, in milliseconds. */
+const RETRY_FULL_MS = { min: 5000, max: 30_000 } as const;
+const RETRY_DRAINING_MS = { min: 1000, max: 10_000 } as const;
+
+/**
+ * Answers `GET /.well-known/mercure` with a stream (Mercure, "Subscription").
+ *
+ *     admitted? ──> query ──> signed in ──> permitted? ──> next turn ──> admitted still? ──> socket taken over ──> stream
+ *
+ * @throws Refusal
+ */
+export async function openStream(
+  desk: Desk,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  // Lets the request end, without which its socket can't be taken over.
+  request.resume();
+  const address = desk.addressOf(request);
+  const early = desk.registry.admit(address, null, desk.limits, desk.isDraining());
+  if (early !== null) {
+    refuseSoftly(desk, request, response, early);
+    return;
+  }
+  const wanted = parse(desk, request);
+  const identity = await signIn(desk, request);
+  authorise(desk, identity, wanted);
+  await nextTurn();
+  // Others may have come in meanwhile; from here to the connection's entry in the books nothing waits.
+  const verdict = desk.registry.admit(address, identity, desk.limits, desk.isDraining());
+  if (verdict !== null) {
+    refuseSoftly(desk, request, response, verdict);
+    return;
+  }
+  const { headers } = request;
+  const socket = takeOverSocket(request, response);
+  if (socket !== null) {
+    const connection = new SseConnection(desk, socket, address, identity);
+    connection.open(wanted, (lastEventId) => headOf(desk, headers, lastEventId));
+  } else if (response.socket !== null && !response.socket.destroyed) {
+    throw new Refusal(400, "bad_request", "send a stream's request without a body, and nothing after it");
+  } else {
+    request.socket.destroy();
+  }
+}
+
+/** When a client comes back after the gateway failed or could not let it in. */
+export function refuseSoftly(
+  desk: Desk,
+  request: IncomingMessage,
+  response: ServerResponse,
+  verdict: NonNullable<AdmissionVerdict> | "server_error",
+): void {
+  const window = verdict === "draining" ? RETRY_DRAINING_MS : RETRY_FULL_MS;
+  const retryMs = window.min + desk.random() * (window.max - window.min);
+  sendAway(desk, request, response, REFUSALS[verdict], retryMs);
+}
+
+const REFUSALS = {
+  draining: "draining",
+  connections: "connection_limit",
+  connectionsPerUser: "user_connection_limit",
+  connectionsPerAddress: "address_connection_limit",
+  server_error: "server_error",
+} as const;
+
+function parse(desk: Desk, request: IncomingMessage): SubscribeRequest {
+  const url = request.url ?? "";
+  const mark = url.indexOf("?");
+  const field = request.headers["last-event-id"];
+  try {
+    return parseSubscribeRequest(
+      mark < 0 ? "" : url.slice(mark + 1),
+      Array.isArray(field) ? field[0] : field,
+      { matchersMax: desk.limits.subscribersPerConnection },
+    );
+  } catch (error) {
+    if (error instanceof MercureError) throw new Refusal(error.status, error.code, error.message);
+    throw error;
+  }
+}
+
+function authorise(desk: Desk, identity: Identity, { matchers }: SubscribeRequest): void {
+  const denied = matchers.find((matcher) => !maySubscribe(identity, matcher, desk.access));
+  if (denied === undefined) return;
+  if (identity.kind === "anonymous") {
+    throw new Refusal(401, "unauthorized", `sign in to subscribe to ${denied.pattern}`, { challenge: null });
+  }
+  const granted = identity.subscribe.matchers.slice(0, 20).map(({ pattern }) => pattern);
+  throw new Refusal(
+    403,
+    "insufficient_scope",
+    `the access token does not permit subscribing to ${denied.pattern}; it permits: ${granted.join(" ") || "nothing"}`,
+    { challenge: "insufficient_scope" },
+  );
+}
+
+/**
+ * The response's head, written by ourselves. The body ends with the connection: no chunks, so that an event's bytes
+ * are the same for all.
+ */
+function headOf(desk: Desk, headers: IncomingMessage["headers"], lastEventId: string | null): Buffer {
+  const fields: Record<string, unknown> = {
+    Date: new Date(desk.clock.nowMs()).toUTCString(),
+    ...STREAM_HEADERS,
+    Connection: "close",
+    Link: DISCOVERY_LINK,
+    ...corsHeaders(headers, desk.origins),
+  };
+  // What was asked for is told back, so it is made fit for a field: nothing but visible ASCII goes into it as it is.
+  if (lastEventId !== null) {
+    fields[LAST_EVENT_ID_FIELD] = FIELD_SAFE.test(lastEventId) ? lastEventId : EARLIEST;
+  }
+  let head = "HTTP/1.1 200 OK\r\n";
+  for (const [name, value] of Object.entries(fields)) head += `${name}: ${value}\r\n`;
+  return Buffer.from(`${head}\r\n`, "latin1");
+}
+
+const FIELD_SAFE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;

@@ -1,0 +1,102 @@
+import { EARLIEST, MercureError } from "./mercure.ts";
+import { parseForm, utf8FromLatin1 } from "./mercure-form.ts";
+import { compileMatcher, MatcherError, type MatcherType, type TopicMatcher } from "./topic-matcher.ts";
+
+/** Longest last event id that is looked for; no event's id is longer. */
+export const EVENT_ID_LENGTH_MAX = 1024;
+
+/** What a subscriber asks for (Mercure, "Subscription" and "Reconciliation"). */
+export interface SubscribeRequest {
+  /** At least one, none twice. `*` alone is of type `any`. */
+  readonly matchers: readonly TopicMatcher[];
+  /** The id of the last event that was seen, or `earliest`; null: nothing to resume. */
+  readonly lastEventId: string | null;
+  /** Heartbeats come as named events too, since a browser's scripts see no comments. */
+  readonly heartbeatEvents: boolean;
+}
+
+export interface SubscribeBounds {
+  readonly matchersMax: number;
+}
+
+/**
+ * @param query the URL's query, without `?`, one character a byte
+ * @param lastEventIdField the field `Last-Event-ID`; it wins over the parameter, since a browser that comes back sends
+ *   both and only the field has moved on
+ * @throws MercureError
+ */
+export function parseSubscribeRequest(
+  query: string,
+  lastEventIdField: string | undefined,
+  bounds: SubscribeBounds,
+): SubscribeRequest {
+  const matchers = new Map<string, TopicMatcher>();
+  let lastEventId: string | null = null;
+  let heartbeatEvents = false;
+  let matcherCount = 0;
+  for (const [name, value] of parseForm(query)) {
+    if (MATCH_NAMESPACE.test(name)) {
+      if (++matcherCount > bounds.matchersMax) {
+        throw new MercureError(
+          "too_many_matchers",
+          `more than ${bounds.matchersMax} matchers on one connection; open several, or use URL patterns`,
+        );
+      }
+      const matcher = matcherOf(name, value);
+      matchers.set(matcher.key, matcher);
+    } else if (name === "last_event_id") {
+      lastEventId ??= value;
+    } else if (name === "heartbeat") {
+      if (value !== "event") {
+        throw new MercureError(
+          "bad_heartbeat",
+          "'heartbeat' can only be 'event'; leave it out for comments alone",
+        );
+      }
+      heartbeatEvents = true;
+    }
+  }
+  if (matchers.size === 0) {
+    throw new MercureError(
+      "no_matcher",
+      "say what to subscribe to, for example ?match=/quotes/AAPL or ?match_urlpattern=/quotes/*",
+    );
+  }
+  const field = lastEventIdField === undefined || lastEventIdField === "" ? null : lastEventIdField;
+  return {
+    matchers: [...matchers.values()],
+    lastEventId: eventIdOf(field === null ? lastEventId : (utf8FromLatin1(field) ?? field)),
+    heartbeatEvents,
+  };
+}
+
+/** The draft reserves the prefix in any case, so that a misspelt matcher fails loudly. */
+const MATCH_NAMESPACE = /^match/i;
+
+const MATCHER_TYPES: Readonly<Record<string, MatcherType>> = {
+  match: "exact",
+  match_exact: "exact",
+  match_urlpattern: "urlpattern",
+};
+
+function matcherOf(name: string, value: string): TopicMatcher {
+  const type = Object.hasOwn(MATCHER_TYPES, name) ? MATCHER_TYPES[name] : undefined;
+  if (type === undefined) {
+    throw new MercureError(
+      "unknown_matcher_type",
+      "parameters that begin with 'match' are reserved; use match, match_exact or match_urlpattern",
+    );
+  }
+  try {
+    return compileMatcher(type, value);
+  } catch (error) {
+    if (error instanceof MatcherError) throw new MercureError("bad_matcher", `${name}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** An id that no event can have is not a fault: a browser would give up for ever. It is an id that is not found. */
+function eventIdOf(id: string | null): string | null {
+  if (id === null || id === "") return null;
+  return id === EARLIEST ? EARLIEST : id.slice(0, EVENT_ID_LENGTH_MAX + 1);
+}
