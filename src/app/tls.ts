@@ -4,8 +4,6 @@ import { codeOf, messageOf } from "#base/errors.ts";
 import type { TlsConfig } from "#config/config.ts";
 import { checkPair, TlsError, type TlsFault } from "./tls-pair.ts";
 
-export { TlsError };
-
 /** Largest PEM file, in bytes. A chain of ten certificates has some 20 kB. */
 const PEM_BYTES_MAX = 256 * 1024;
 

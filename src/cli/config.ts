@@ -3,9 +3,13 @@ import { ConfigError } from "#config/fault.ts";
 import { configJsonSchema } from "#config/json-schema.ts";
 import { DEFAULT_FILE, type LoadedConfig, loadConfigFile } from "#config/load.ts";
 import { printableConfig, printConfig } from "#config/print.ts";
+import { ExitCode } from "./exit.ts";
 
-/** Adds `config check|print|schema`. They write to standard output, faults to standard error. */
-export function addConfigCommand(program: Command): void {
+/** Adds `config check|print|schema`. What they have to say goes to `write`, faults are thrown or, with `--json`, said. */
+export function addConfigCommand(
+  program: Command,
+  write: Write = (text) => void process.stdout.write(text),
+): void {
   const config = program.command("config").description("check, show and describe the configuration");
   const file = [
     "-c, --config <file>",
@@ -18,11 +22,11 @@ export function addConfigCommand(program: Command): void {
     .option(...file)
     .option("--json", "answer as JSON")
     .action((options: Options) => {
-      const loaded = load(options);
+      const loaded = load(options, write);
       if (loaded === null) return;
-      const from = loaded.file ?? "no file, all by default";
-      if (options.json) writeJson({ ok: true, file: loaded.file, faults: [] });
-      else process.stdout.write(`${from}: good (feeds: ${loaded.config.feeds.length})\n`);
+      if (options.json) return writeJson(write, { ok: true, file: loaded.file, faults: [] });
+      const names = loaded.config.feeds.map(({ name }) => name).join(", ");
+      write(`${loaded.file ?? "No file, all by default"}: good (feeds: ${names || "none"})\n`);
     });
 
   config
@@ -31,37 +35,38 @@ export function addConfigCommand(program: Command): void {
     .option(...file)
     .option("--json", "print it as JSON")
     .action((options: Options) => {
-      const loaded = load(options);
+      const loaded = load(options, write);
       if (loaded === null) return;
-      if (options.json) writeJson(printableConfig(loaded));
-      else process.stdout.write(printConfig(loaded));
+      if (options.json) writeJson(write, printableConfig(loaded));
+      else write(printConfig(loaded));
     });
 
   config
     .command("schema")
     .description("print a JSON Schema of the configuration file, for editors")
     .option("--json", "the schema is JSON with or without it")
-    .action(() => writeJson(configJsonSchema()));
+    .action(() => writeJson(write, configJsonSchema()));
 }
+
+type Write = (text: string) => void;
 
 interface Options {
   readonly config?: string;
   readonly json?: boolean;
 }
 
-/** Null after a fault that has been told; the exit status is set then. */
-function load(options: Options): LoadedConfig | null {
+/** Null after faults that have been told as JSON; the exit status is set then. */
+function load(options: Options, write: Write): LoadedConfig | null {
   try {
     return loadConfigFile(options.config);
   } catch (thrown) {
-    if (!(thrown instanceof ConfigError)) throw thrown;
-    if (options.json) writeJson({ ok: false, file: thrown.file, code: thrown.code, faults: thrown.faults });
-    else process.stderr.write(`${thrown.message}\n`);
-    process.exitCode = 2;
+    if (!(thrown instanceof ConfigError) || !options.json) throw thrown;
+    writeJson(write, { ok: false, file: thrown.file, code: thrown.code, faults: thrown.faults });
+    process.exitCode = ExitCode.usage;
     return null;
   }
 }
 
-function writeJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+function writeJson(write: Write, value: unknown): void {
+  write(`${JSON.stringify(value, null, 2)}\n`);
 }
