@@ -1,0 +1,79 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { signAccessToken } from "#auth/access-token.ts";
+import { userNameFault } from "#auth/accounts.ts";
+import { openSigningKeys } from "#auth/signing-keys.ts";
+import { silentLogger } from "#base/logger.ts";
+import { SystemClock } from "#base/system-clock.ts";
+import { parseDurationMs } from "#base/units.ts";
+import { DEFAULT_FILE, loadConfig } from "#config/load.ts";
+import { openStorage } from "#storage/storage.ts";
+import { needRole } from "./user.ts";
+
+interface Options {
+  readonly config?: string;
+  readonly role: string;
+  readonly ttl: number;
+  readonly name?: string;
+  readonly json?: boolean;
+}
+
+const TTL_MS_MAX = 366 * 86_400_000;
+
+/** Adds `token`: prints an access token that is signed with the gateway's key, for programs such as publishers. */
+export function addTokenCommand(program: Command): void {
+  program
+    .command("token")
+    .description("print a signed access token, for a publisher or another program")
+    .requiredOption("--role <role>", "one of the configuration's auth.roles: what the token allows")
+    .option(
+      "--ttl <duration>",
+      "how long it is good, such as 15m, 12h or 90d; at most 366d",
+      ttlOf,
+      86_400_000,
+    )
+    .option(
+      "--name <name>",
+      "who holds it, for logs and limits: the token's sub is token:NAME (default: the role)",
+      nameOf,
+    )
+    .option("--json", "answer as JSON, with its expiry")
+    .option("-c, --config <file>", `configuration file (default: ./${DEFAULT_FILE} if there is one)`)
+    .action(async (options: Options, command: Command) => {
+      const config = loadConfig(options.config);
+      needRole(config, options.role, command);
+      if (config.database === "sqlite::memory:") {
+        command.error("error: `database` is in memory, so no other process can share its signing key");
+      }
+      const clock = new SystemClock();
+      await using storage = await openStorage(config.database, { clock, logger: silentLogger });
+      const keys = await openSigningKeys(storage.keys, clock);
+      const { issuer, audience } = config.auth;
+      // No user's name holds a colon, so none is mistaken for the holder of a token.
+      const user = `token:${options.name ?? options.role}`;
+      const claims = { user, role: options.role, sessionId: null, ttlMs: options.ttl };
+      const { token, verified } = await signAccessToken(claims, { issuer, audience, keys, clock });
+      const answer = {
+        access_token: token,
+        token_type: "Bearer",
+        expires_in: (verified.expiresAtMs - verified.issuedAtMs) / 1000,
+        expires_at: new Date(verified.expiresAtMs).toISOString(),
+        role: options.role,
+        sub: user,
+      };
+      process.stdout.write(options.json ? `${JSON.stringify(answer, null, 2)}\n` : `${token}\n`);
+    });
+}
+
+function ttlOf(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === null || ms < 1000 || ms > TTL_MS_MAX) {
+    throw new InvalidArgumentError("It must be a duration from 1s to 366d, such as 12h.");
+  }
+  return ms;
+}
+
+function nameOf(text: string): string {
+  const fault = userNameFault(text);
+  if (fault !== null) throw new InvalidArgumentError(`${fault[0]?.toUpperCase()}${fault.slice(1)}.`);
+  return text;
+}
