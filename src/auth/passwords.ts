@@ -23,10 +23,14 @@ const SALT_BYTES = 16;
 const TAG_BYTES = 32;
 const derive = promisify(argon2);
 
-/** What is wrong with a password for a user, in words for the one who chose it; null for a good one. */
-export function passwordFault(password: string): string | null {
-  if (password.length < PASSWORD_LENGTH_MIN)
-    return `a password needs at least ${PASSWORD_LENGTH_MIN} characters`;
+/**
+ * What is wrong with a password for a user, in words for the one who chose it; null for a good one.
+ *
+ * @param lengthMin in characters; default `PASSWORD_LENGTH_MIN`
+ */
+export function passwordFault(password: string, lengthMin = PASSWORD_LENGTH_MIN): string | null {
+  if (password === "") return "a password can't be empty";
+  if ([...password].length < lengthMin) return `a password needs at least ${lengthMin} characters`;
   return isOversized(password) ? `a password can't be longer than ${PASSWORD_BYTES_MAX} bytes` : null;
 }
 
