@@ -1,6 +1,6 @@
 import type { ListenErrorCode } from "#app/listener.ts";
 import type { AccountErrorCode } from "#auth/accounts.ts";
-import type { CheckUsageError } from "#cli/check-target.ts";
+import type { CheckUsageError } from "#lab/check/target.ts";
 import type { ReadinessCode } from "#ops/health.ts";
 import type { MercureErrorCode } from "#protocol/mercure.ts";
 import type { MatcherErrorCode } from "#protocol/topic-matcher.ts";

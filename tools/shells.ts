@@ -3,14 +3,17 @@
  * over what comes in. Each with what it touches; an entry that no longer touches anything has to go.
  */
 export const SHELLS: Readonly<Record<string, string>> = {
+  "src/app/drain.ts": "keeps the process alive while its sockets end",
+  "src/app/gateway.ts": "the composition root: chance, for everyone",
   "src/app/listener.ts": "the listening socket, HTTP and TLS",
   "src/app/tls.ts": "the files of the certificate and its key",
   "src/base/system-clock.ts": "the clock and timers, for everyone",
   "src/config/load.ts": "the configuration file",
   "src/downstream/flusher.ts": "one write per turn of the event loop",
   "src/downstream/socket-takeover.ts": "sockets that are taken over from HTTP",
+  "src/downstream/sse.ts": "waits for the turn after the request's",
+  "src/downstream/websocket-client-socket.ts": "WebSocket sockets",
   "src/downstream/websocket-endpoint.ts": "WebSocket handshakes",
-  "src/downstream/websocket-transport.ts": "WebSocket sockets",
   "src/storage/postgres-database.ts": "connections to PostgreSQL",
   "src/storage/sqlite-database.ts": "the database file",
   "src/upstream/dialer.ts": "sockets to feeds",
