@@ -1,7 +1,7 @@
 import { WebSocket } from "ws";
-import { ask, explainRequestError, explainStatus, type HttpAnswer } from "./check-http.ts";
-import { StepFailure, within } from "./check-step.ts";
-import type { CheckTarget } from "./check-target.ts";
+import { ask, explainRequestError, explainStatus, type HttpAnswer } from "../check/http.ts";
+import { StepFailure, within } from "../check/step.ts";
+import type { CheckTarget } from "../check/target.ts";
 
 export interface Credentials {
   readonly user: string;
