@@ -25,15 +25,18 @@ export type SignIn =
  */
 export async function connect(desk: Desk, client: SessionClient, command: Of<"connect">): Promise<SignIn> {
   const { token, data } = command;
+  const pings = pingFields(desk);
   if (token !== "") {
     return attempt(async () => {
       const identity = await desk.authenticator.fromToken(token);
-      return admit(desk, client, identity) ?? accept(desk, client, identity, lifetimeOf(desk, identity));
+      return (
+        admit(desk, client, identity) ?? accept(client, identity, { ...pings, ...lifetimeOf(desk, identity) })
+      );
     });
   }
   if (!isLogin(data)) {
     const { anonymous } = desk.authenticator;
-    return admit(desk, client, anonymous) ?? accept(desk, client, anonymous, {});
+    return admit(desk, client, anonymous) ?? accept(client, anonymous, pings);
   }
   if (typeof data.login !== "string" || typeof data.password !== "string") {
     return { kind: "refused", error: CentrifugeError.bad_request };
@@ -42,7 +45,7 @@ export async function connect(desk: Desk, client: SessionClient, command: Of<"co
   return attempt(async () => {
     const session = await desk.authenticator.login(login, password, { address: client.address });
     const refusal = admit(desk, client, session.identity);
-    if (refusal === null) return accept(desk, client, session.identity, { data: loginFields(session) });
+    if (refusal === null) return accept(client, session.identity, { ...pings, data: loginFields(session) });
     await forget(desk, client, session.identity);
     return refusal;
   });
@@ -56,7 +59,7 @@ export async function refresh(desk: Desk, client: SessionClient, command: Of<"re
     if (client.identity.kind === "anonymous" || identity.user !== client.identity.user) {
       return { kind: "ended", reason: CloseReason.invalid_token, detail: "the token is another user's" };
     }
-    return accept(desk, client, identity, lifetimeOf(desk, identity));
+    return accept(client, identity, lifetimeOf(desk, identity));
   });
 }
 
@@ -90,8 +93,8 @@ function admit(
   client: SessionClient,
   identity: Identity,
 ): SignIn | null {
+  if (client.closed !== null) return gone(client.closed);
   if (isDraining()) return { kind: "ended", reason: CloseReason.shutdown, detail: "draining" };
-  if (identity.kind === "anonymous" || client.identity.user === identity.user) return null;
   if (registry.connectionsOf(identity) < limits.connectionsPerUser) return null;
   return {
     kind: "ended",
@@ -101,10 +104,14 @@ function admit(
 }
 
 /** In the same turn as `admit`, so that two connections of a user can't both take the last place. */
-function accept(desk: Desk, client: SessionClient, identity: Identity, fields: object): SignIn {
+function accept(client: SessionClient, identity: Identity, fields: object): SignIn {
   client.identify(identity);
-  const pingS = Math.max(1, Math.round(desk.heartbeat.intervalMs / 1000));
-  return { kind: "accepted", identity, result: { client: client.id, ping: pingS, pong: true, ...fields } };
+  return { kind: "accepted", identity, result: { client: client.id, ...fields } };
+}
+
+/** What `connect` tells of pings. Whole seconds: the protocol knows no others. */
+function pingFields({ heartbeat }: Desk): object {
+  return { ping: Math.max(1, Math.round(heartbeat.intervalMs / 1000)), pong: true };
 }
 
 function lifetimeOf(desk: Desk, { expiresAtMs }: Identity): object {
