@@ -1,4 +1,3 @@
-import { Tally } from "#base/counters.ts";
 import type { Demand, Hub } from "#hub/hub.ts";
 import type { Feed, FeedSink } from "#upstream/ports.ts";
 
@@ -9,8 +8,6 @@ import type { Feed, FeedSink } from "#upstream/ports.ts";
 export class FeedDesk implements Demand {
   #feeds: readonly Feed[] = [];
   #publicFeeds: readonly Feed[] = [];
-  /** Events published, by where they came from. */
-  readonly published = new Tally<"feed">();
 
   /** Called once, when the feeds have been made: they need the sink before. */
   open(feeds: readonly Feed[], isPublic: (feed: Feed) => boolean): void {
@@ -56,7 +53,6 @@ export class FeedDesk implements Demand {
   sinkInto(hub: Hub): FeedSink {
     return {
       publish: ({ topic, data, type, state, private: isPrivate }) => {
-        this.published.add("feed");
         hub.publish({ topics: [topic], data, type, state, private: isPrivate });
       },
       gap: () => {},

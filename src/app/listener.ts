@@ -43,8 +43,7 @@ export class Listener implements AsyncDisposable {
   readonly server: Server;
   readonly #options: ListenerOptions;
   #closing: Promise<void> | null = null;
-  /** Connections refused or broken before a request could be read, by the error's code. */
-  readonly clientErrors = new Map<string, number>();
+  readonly #clientErrors = new Map<string, number>();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -113,6 +112,15 @@ export class Listener implements AsyncDisposable {
     if (this.server instanceof SecureServer) this.server.setSecureContext(context);
   }
 
+  get isSecure(): boolean {
+    return this.#options.tls !== null;
+  }
+
+  /** Counts of connections that failed before a request could be read, by `room:code`. */
+  *errorEntries(): IterableIterator<readonly [string, number]> {
+    for (const [code, count] of this.#clientErrors) yield [`listener:${code}`, count];
+  }
+
   get isListening(): boolean {
     return this.server.listening;
   }
@@ -158,8 +166,8 @@ export class Listener implements AsyncDisposable {
   #count(error: Error): void {
     const code = codeOf(error) ?? "unknown";
     // The codes are OpenSSL's and Node's; a bound all the same, since a peer provokes them.
-    if (this.clientErrors.size < 64 || this.clientErrors.has(code)) {
-      this.clientErrors.set(code, (this.clientErrors.get(code) ?? 0) + 1);
+    if (this.#clientErrors.size < 64 || this.#clientErrors.has(code)) {
+      this.#clientErrors.set(code, (this.#clientErrors.get(code) ?? 0) + 1);
     }
   }
 }

@@ -1,0 +1,121 @@
+import fastifyFactory from "fastify";
+import type { Authenticator } from "#auth/authenticator.ts";
+import { authRoutes } from "#auth/http-routes.ts";
+import { Tally } from "#base/counters.ts";
+import { messageOf } from "#base/errors.ts";
+import type { Config } from "#config/config.ts";
+import type { Desk } from "#downstream/desk.ts";
+import { mercureHandler } from "#downstream/mercure-handler.ts";
+import { Transport } from "#downstream/transport.ts";
+import { WebSocketEndpoint } from "#downstream/websocket-endpoint.ts";
+import type { ErrorJournal } from "#ops/error-journal.ts";
+import { readiness } from "#ops/health.ts";
+import { opsRoutes } from "#ops/http-routes.ts";
+import { GatewayMetrics } from "#ops/metrics.ts";
+import type { GatewayViews } from "#ops/views.ts";
+import type { Storage } from "#storage/storage.ts";
+import type { FeedDesk } from "./feed-desk.ts";
+import type { Listener } from "./listener.ts";
+import { memoryLimitBytes } from "./memory-limit.ts";
+import type { TlsFiles } from "./tls-files.ts";
+
+const WEBSOCKET_PATH = "/connection/websocket";
+
+export interface Served {
+  readonly config: Config;
+  readonly desk: Desk;
+  readonly feedDesk: FeedDesk;
+  readonly storage: Storage;
+  readonly authenticator: Authenticator;
+  readonly journal: ErrorJournal;
+  readonly tls: TlsFiles | null;
+}
+
+/** Puts everything that the gateway answers on its listener: streams and upgrades beside the web framework, the rest in it. */
+export async function serveOn(listener: Listener, served: Served): Promise<void> {
+  const { config, desk, authenticator, journal } = served;
+  const app = fastifyFactory({ bodyLimit: config.limits.requestBytes, logger: false });
+  app.addHook("onSend", async (_request, reply) => {
+    reply.header("x-content-type-options", "nosniff");
+    if (listener.isSecure) reply.header("strict-transport-security", "max-age=31536000");
+  });
+  app.setErrorHandler((error, _request, reply) => {
+    const status = (error as { statusCode?: number }).statusCode ?? 500;
+    if (status >= 500) journal.record("app", error, "a request failed");
+    const description = status >= 500 ? "the gateway failed; try again" : messageOf(error);
+    return reply
+      .code(status)
+      .send({ error: status >= 500 ? "server_error" : "invalid_request", error_description: description });
+  });
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ error: "not_found", error_description: "there is nothing at this path" }),
+  );
+  await app.register(authRoutes, { authenticator, addressOf: desk.addressOf, origins: desk.origins });
+  await app.register(opsRoutes, {
+    metrics: new GatewayMetrics(viewsOf(served, listener)),
+    readiness: async () =>
+      readiness({
+        draining: desk.isDraining(),
+        listening: listener.isListening,
+        databaseFault: await faultOf(served.storage),
+        feeds: served.feedDesk.feeds.map((feed) => ({
+          name: feed.name,
+          linksRejected: feed.stats().links.filter(({ state }) => state === "rejected").length,
+        })),
+      }),
+    isAdminToken: async (token) => (await authenticator.fromToken(token)).admin,
+    metricsPublic: config.listen.metrics === "public",
+  });
+  await app.ready();
+  const webSockets = new WebSocketEndpoint(desk);
+  listener.serve(
+    [mercureHandler(desk)],
+    (request, response) => app.routing(request, response),
+    (request, socket, head) => {
+      const path = (request.url ?? "").split("?", 1)[0];
+      if (path === WEBSOCKET_PATH) webSockets.upgrade(request, socket, head);
+      else socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    },
+  );
+}
+
+/** What is wrong with the database, in words; null when it answers. */
+async function faultOf(storage: Storage): Promise<string | null> {
+  try {
+    await storage.keys.list();
+    return null;
+  } catch (thrown) {
+    return messageOf(thrown);
+  }
+}
+
+/** The rooms' own numbers, as metrics read them. */
+function viewsOf(
+  { desk, feedDesk, storage, authenticator, journal, tls, config }: Served,
+  listener: Listener,
+): GatewayViews {
+  const { counters, registry, hub, flusher } = desk;
+  return {
+    downstream: counters,
+    connections: () => {
+      const { subscribers, queuedBytes } = registry.sums();
+      return {
+        open: { sse: registry.count(Transport.sse), websocket: registry.count(Transport.websocket) },
+        subscribers,
+        queuedBytes,
+      };
+    },
+    feeds: () => feedDesk.feeds,
+    hub: () => hub.stats(),
+    deliveryLagS: flusher.lag,
+    authFailures: authenticator.failures,
+    errors: { entries: () => [...journal.counts.entries(), ...listener.errorEntries()] },
+    sweepReclaimed: NOTHING_RECLAIMED,
+    databaseConnections: () => ({ ...storage.connections() }),
+    memoryLimitBytes: () => memoryLimitBytes(config.limits.memory),
+    certificateExpiresAtMs: () => tls?.expiresAtMs ?? null,
+  };
+}
+
+/** There is no sweep yet: nothing was ever reclaimed by one. */
+const NOTHING_RECLAIMED = new Tally();
