@@ -6,7 +6,7 @@ interface Armed {
   readonly run: () => void;
 }
 
-/** Time that moves only when told to. Timers fire in order of their due time, then of their arming. */
+/** For tests and simulations: time that moves only when told to. Timers fire in order of their due time, then of their arming. */
 export class VirtualClock implements Clock {
   readonly #startMs: number;
   #elapsedMs = 0;
