@@ -6,6 +6,8 @@ export const SHELLS: Readonly<Record<string, string>> = {
   "src/app/drain.ts": "keeps the process alive while its sockets end",
   "src/app/gateway.ts": "the composition root: chance, for everyone",
   "src/app/listener.ts": "the listening socket, HTTP and TLS",
+  "src/app/memory-limit.ts": "how much memory the machine or cgroup has",
+  "src/app/routes.ts": "the web framework's instance",
   "src/app/tls.ts": "the files of the certificate and its key",
   "src/base/system-clock.ts": "the clock and timers, for everyone",
   "src/config/load.ts": "the configuration file",
