@@ -169,7 +169,8 @@ class StreamDial implements Dial {
       }
     }
     headers.accept = "text/event-stream";
-    headers["cache-control"] = "no-store";
+    // What fetch sends for a request that caches must not answer (Fetch, 4.6, cache mode `no-store`).
+    headers["cache-control"] = "no-cache";
     if (this.#request.lastEventId !== "")
       headers["last-event-id"] = lastEventIdField(this.#request.lastEventId);
     return headers;

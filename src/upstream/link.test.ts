@@ -29,7 +29,7 @@ describe("link", () => {
     assert.deepEqual(rig.events[1], { id: null, type: "", data: "café\ntwo" });
     const { headers } = feed.requests[0] ?? assert.fail("no request");
     assert.equal(headers.accept, "text/event-stream");
-    assert.equal(headers["cache-control"], "no-store");
+    assert.equal(headers["cache-control"], "no-cache");
     assert.equal(headers.authorization, "Bearer t");
     assert.equal(headers["x-own"], "1");
     assert.equal(headers["last-event-id"], undefined);
