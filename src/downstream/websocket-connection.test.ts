@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { SystemClock } from "#base/system-clock.ts";
 import { CloseReason } from "#protocol/close-reason.ts";
 import { type TestDesk, type TestDeskOptions, testDesk } from "../../test/helpers/downstream-desk.ts";
+import { until } from "../../test/helpers/feed-server.ts";
 import { Opcode, RawWebSocket, WebSocketListener } from "../../test/helpers/websocket-listener.ts";
 
 interface Stage extends AsyncDisposable {
@@ -33,15 +34,6 @@ async function stage(options: Partial<TestDeskOptions> = {}): Promise<Stage> {
       assert.equal(desk.counters.opened.total, desk.counters.closed.total);
     },
   };
-}
-
-/** Waits, turn by turn, for what another end's bytes will bring about. */
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 20_000; turn++) {
-    if (isSo()) return;
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-  assert.fail(`in vain: ${what}`);
 }
 
 /** The connection ended for this reason, once, and the client was sent this code. */

@@ -563,6 +563,7 @@ describe("subscribe", () => {
       for (const channel of [
         "/.well-known/mercure/x",
         "/.well-known/mercure",
+        "/%2Ewell-known/mercure/x",
         "/a/../.well-known/mercure/x",
         "mercure/x",
       ]) {

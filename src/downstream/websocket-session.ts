@@ -4,7 +4,7 @@ import { CENTRIFUGE_ERROR_NAMES, CentrifugeError } from "#protocol/centrifuge-co
 import { type Command, parseCommands } from "#protocol/centrifuge-command.ts";
 import { encodeErrorReply, encodeReply, PING_FRAME } from "#protocol/centrifuge-encode.ts";
 import { CloseReason } from "#protocol/close-reason.ts";
-import { resolvedPathOf } from "#protocol/url-pattern.ts";
+import { isReserved } from "#protocol/mercure-publish.ts";
 import type { Desk } from "./desk.ts";
 import type { SessionClient } from "./websocket-channel.ts";
 import { channelMatcher } from "./websocket-channel-name.ts";
@@ -213,7 +213,7 @@ export class Session {
   #publish({ id, channel, data }: Extract<Command, { kind: "publish" }>): CentrifugeError | null {
     const matcher = channelMatcher(channel);
     if (typeof matcher === "number") return matcher;
-    if (isHubsOwn(channel) || !mayPublish(this.#client.identity, [channel])) {
+    if (isReserved(channel) || !mayPublish(this.#client.identity, [channel])) {
       return CentrifugeError.permission_denied;
     }
     this.#desk.hub.publish({ topics: [channel], data });
@@ -227,10 +227,4 @@ export class Session {
     this.#desk.counters.errors.add(CENTRIFUGE_ERROR_NAMES[error]);
     this.#client.enqueue(encodeErrorReply(id, error));
   }
-}
-
-/** Topics by which the hub itself speaks (Mercure, "Active Subscriptions"): nobody else may publish them. */
-function isHubsOwn(topic: string): boolean {
-  const path = resolvedPathOf(topic);
-  return path !== null && /^\/\.well-known\/mercure(?:\/|$)/.test(path);
 }

@@ -70,8 +70,8 @@ function checkedTopic(topic: string): string {
   return topic;
 }
 
-/** By the path that a topic resolves to, so that no other spelling of it gets past. */
-function isReserved(topic: string): boolean {
+/** Whether a topic is the hub's own: by the path that it resolves to, so that no other spelling of it gets past. */
+export function isReserved(topic: string): boolean {
   const path = resolvedPathOf(topic);
   if (path === null) return false;
   // The URL parser has removed dot segments, but keeps unreserved characters that are percent-encoded.
