@@ -12,6 +12,7 @@ import { CloseReason } from "#protocol/close-reason.ts";
 import { type TestDesk, type TestDeskOptions, testDesk } from "../../test/helpers/downstream-desk.ts";
 import { until } from "../../test/helpers/feed-server.ts";
 import { WebSocketListener } from "../../test/helpers/websocket-listener.ts";
+import { WebSocketConnection } from "./websocket-connection.ts";
 
 // The protocol's own SDK, unmodified, over the platform's WebSocket.
 
@@ -256,7 +257,6 @@ test("sdk: told of a lost topic it subscribes again by itself", async () => {
   await subscription.ready(5000);
   const again = next(subscription, "subscribed");
   const subscribing = next(subscription, "subscribing");
-  const { WebSocketConnection } = await import("./websocket-connection.ts");
   for (const connection of stage.desk.registry) {
     if (connection instanceof WebSocketConnection) connection.loseTopic("/public/a");
   }

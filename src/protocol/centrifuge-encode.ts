@@ -93,7 +93,7 @@ export function encodeUnsubscribePush(channel: string, code: UnsubscribeCode): B
  * Data as JSON on one line. JSON goes as it came: parsing and writing it again would round numbers. Raw line breaks
  * stand only between a JSON text's tokens, and would end the message: messages are separated by them.
  */
-export function jsonText(data: string): string {
+function jsonText(data: string): string {
   if (!isJson(data)) return JSON.stringify(data);
   return LINE_BREAK.test(data) ? data.replace(LINE_BREAKS, " ") : data;
 }

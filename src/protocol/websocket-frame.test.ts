@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  CLOSE_TEXT_BYTES_MAX,
-  closeText,
-  encodeCloseFrame,
-  encodeTextFrame,
-  encodeTextFrameOf,
-  payloadOf,
-} from "./websocket-frame.ts";
+import { encodeTextFrame, encodeTextFrameOf, payloadOf } from "./websocket-frame.ts";
 
 test("text frame: the example of RFC 6455, section 5.7, byte for byte", () => {
   assert.deepEqual(encodeTextFrame("Hello"), Buffer.from([0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]));
@@ -37,15 +30,4 @@ test("text frame: its payload is found behind each header size", () => {
   for (const bytes of [0, 125, 126, 65535, 65536]) {
     assert.equal(payloadOf(encodeTextFrame("y".repeat(bytes))).toString(), "y".repeat(bytes));
   }
-});
-
-test("close frame: holds code and text", () => {
-  assert.deepEqual(encodeCloseFrame(3001, "shutdown"), Buffer.from("\x88\x0a\x0b\xb9shutdown", "latin1"));
-});
-
-test("close frame: a text of many bytes is cut to 123 at a character's end", () => {
-  const frame = encodeCloseFrame(3000, "€".repeat(60));
-  assert.equal(frame[1], 2 + CLOSE_TEXT_BYTES_MAX);
-  assert.equal(frame.subarray(4).toString(), "€".repeat(41));
-  assert.equal(closeText(`a${"€".repeat(60)}`), `a${"€".repeat(40)}`);
 });

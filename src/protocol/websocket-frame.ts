@@ -1,13 +1,9 @@
 /**
- * Frames as a WebSocket server sends them (RFC 6455, section 5): final, unmasked, without extensions. An event's
+ * Text frames as a WebSocket server sends them (RFC 6455, section 5): final, unmasked, without extensions. An event's
  * frame is made once and shared by every connection, so nothing here depends on one.
  */
 
-/** Longest text of a close frame, in bytes: control frames carry at most 125, two of them the code (section 5.5). */
-export const CLOSE_TEXT_BYTES_MAX = 123;
-
 const FINAL_TEXT = 0x81;
-const FINAL_CLOSE = 0x88;
 
 /** A whole text frame around one payload. */
 export function encodeTextFrame(payload: string): Buffer {
@@ -33,30 +29,6 @@ export function encodeTextFrameOf(pieces: readonly Buffer[]): Buffer {
 export function payloadOf(frame: Buffer): Buffer {
   const short = frame[1] as number;
   return frame.subarray(short < 126 ? 2 : short === 126 ? 4 : 10);
-}
-
-/** A close frame. A text beyond 123 bytes is cut at a character's end (section 5.5.1). */
-export function encodeCloseFrame(code: number, text: string): Buffer {
-  const reason = Buffer.from(closeText(text));
-  const frame = Buffer.allocUnsafeSlow(4 + reason.length);
-  frame[0] = FINAL_CLOSE;
-  frame[1] = 2 + reason.length;
-  frame.writeUInt16BE(code, 2);
-  reason.copy(frame, 4);
-  return frame;
-}
-
-/** A text cut to what a close frame can carry, at a character's end. */
-export function closeText(text: string): string {
-  if (Buffer.byteLength(text) <= CLOSE_TEXT_BYTES_MAX) return text;
-  let cut = "";
-  let bytes = 0;
-  for (const character of text) {
-    bytes += Buffer.byteLength(character);
-    if (bytes > CLOSE_TEXT_BYTES_MAX) break;
-    cut += character;
-  }
-  return cut;
 }
 
 function textHeaderBytes(payloadBytes: number): number {

@@ -78,7 +78,7 @@ export interface TestUser {
 }
 
 /** Users and tokens in maps, in place of a database and signatures. */
-export class TestAuthenticator implements Authenticator {
+class TestAuthenticator implements Authenticator {
   readonly failures = new Tally<`${"password" | "token" | "refresh"}:${AuthError["code"]}`>();
   readonly anonymous: Identity = {
     kind: "anonymous",
