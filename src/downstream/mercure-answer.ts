@@ -45,6 +45,8 @@ export function answer(
   headers: OutgoingHttpHeaders,
   body: string,
 ): void {
+  // The client may be gone by now, or its socket be a stream's.
+  if (response.destroyed) return;
   response.writeHead(status, {
     ...corsHeaders(request.headers, desk.origins),
     Link: DISCOVERY_LINK,

@@ -47,11 +47,9 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
 const ALLOWED = "GET, HEAD, POST, OPTIONS";
 
 function fail(desk: Desk, request: IncomingMessage, response: ServerResponse, error: unknown): void {
-  const { socket } = request;
-  if (socket.destroyed) return;
-  if (response.headersSent || response.socket !== socket) {
+  if (response.headersSent) {
     desk.log.error({ error: messageOf(error) }, "a request failed after its answer had begun");
-    socket.destroy();
+    request.socket.destroy();
   } else if (error instanceof Refusal && (error.status < 500 || request.method !== "GET")) {
     refuse(desk, request, response, error);
   } else {

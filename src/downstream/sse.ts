@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Identity } from "#auth/identity.ts";
 import { maySubscribe } from "#auth/policy.ts";
+import { messageOf } from "#base/errors.ts";
+import { CloseReason } from "#protocol/close-reason.ts";
 import { EARLIEST, LAST_EVENT_ID_FIELD, MercureError } from "#protocol/mercure.ts";
 import { parseSubscribeRequest, type SubscribeRequest } from "#protocol/mercure-subscribe.ts";
 import type { AdmissionVerdict } from "./admission.ts";
@@ -48,13 +50,19 @@ export async function openStream(
   }
   const { headers } = request;
   const socket = takeOverSocket(request, response);
-  if (socket !== null) {
-    const connection = new SseConnection(desk, socket, address, identity);
+  if (socket === null) {
+    throw new Refusal(
+      400,
+      "bad_request",
+      "send a stream's request without a body, and not behind another one",
+    );
+  }
+  const connection = new SseConnection(desk, socket, address, identity);
+  try {
     connection.open(wanted, (lastEventId) => headOf(desk, headers, lastEventId));
-  } else if (response.socket !== null && !response.socket.destroyed) {
-    throw new Refusal(400, "bad_request", "send a stream's request without a body, and nothing after it");
-  } else {
-    request.socket.destroy();
+  } catch (error) {
+    desk.log.error({ connection: connection.id, error: messageOf(error) }, "a stream could not be begun");
+    connection.close(CloseReason.server_error);
   }
 }
 
