@@ -104,7 +104,8 @@ test("cursor: a client that was cut before its first event resumes from where it
 
 test("cursor: a client that asks for more than the log holds is told so, on either transport", async () => {
   await using feed = await FeedServer.open();
-  await using gateway = await openGateway(`${feedYaml(`${feed.origin}/quotes?symbols={keys}`)}
+  await using gateway =
+    await openGateway(`${feedYaml(`${feed.origin}/quotes?symbols={keys}`, "health: { eventBytesMax: 32KiB }")}
 log: { bytesMax: 64KiB }`);
   const token = await signIn(gateway);
   using first = await new SseClient(gateway.url, QUERY, { token }).opened();

@@ -4,9 +4,21 @@ import { parseConfig } from "#config/load.ts";
 
 export const PASSWORD = "correct horse";
 
-/** A whole gateway on a free loopback port, with the user `ann` of role `trader`. */
-export async function openGateway(yaml = "", environment: Record<string, string> = {}): Promise<Gateway> {
-  const { config } = parseConfig(`${BASE}\n${yaml}`, null, environment);
+/**
+ * A whole gateway on a free loopback port, with the user `ann` of role `trader`.
+ *
+ * @param listen more of `listen`, as YAML
+ */
+export async function openGateway(
+  yaml = "",
+  environment: Record<string, string> = {},
+  listen = "allowPlaintext: false",
+): Promise<Gateway> {
+  const { config } = parseConfig(
+    `listen: { host: 127.0.0.1, port: 0, ${listen} }\n${BASE}\n${yaml}`,
+    null,
+    environment,
+  );
   const gateway = await Gateway.open(config, { log: silentLogger });
   await gateway.addUser("ann", PASSWORD, "trader");
   return gateway;
@@ -39,7 +51,6 @@ feeds:
 }
 
 const BASE = `
-listen: { host: 127.0.0.1, port: 0 }
 database: "sqlite::memory:"
 auth:
   roles:
