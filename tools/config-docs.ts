@@ -5,7 +5,7 @@ import { UNAVAILABLE } from "#config/unavailable.ts";
 /** Where the generated page stands. */
 export const CONFIG_DOCS = new URL("../docs/configuration.md", import.meta.url);
 
-/** docs/configuration.md, made of the schema. `node --conditions=source tools/config-docs.ts` writes it. */
+/** docs/configuration.md, made of the schema. `node --conditions=streamkeeper-source tools/config-docs.ts` writes it. */
 export function configDocs(): string {
   const root = schemaTree();
   const sections = Object.entries(root.properties ?? {}).map(([name, node]) => section(name, node));

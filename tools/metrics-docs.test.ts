@@ -7,6 +7,6 @@ test("metrics documentation: docs/metrics.md is what the definitions say", () =>
   assert.equal(
     readFileSync(METRICS_DOCS, "utf8"),
     metricsDocs(),
-    "docs/metrics.md is stale: run `node --conditions=source tools/metrics-docs.ts`",
+    "docs/metrics.md is stale: run `node --conditions=streamkeeper-source tools/metrics-docs.ts`",
   );
 });

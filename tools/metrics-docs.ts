@@ -4,7 +4,7 @@ import { METRIC_GROUPS, METRIC_PREFIX, type MetricDefinition } from "#ops/metric
 /** Where the generated page stands. */
 export const METRICS_DOCS = new URL("../docs/metrics.md", import.meta.url);
 
-/** docs/metrics.md, made of the definitions. `node --conditions=source tools/metrics-docs.ts` writes it. */
+/** docs/metrics.md, made of the definitions. `node --conditions=streamkeeper-source tools/metrics-docs.ts` writes it. */
 export function metricsDocs(): string {
   const groups = METRIC_GROUPS.map(({ title, metrics }) => [`## ${title}`, "", ...table(metrics)].join("\n"));
   return `${[INTRODUCTION, ...groups, PROCESS].join("\n\n")}\n`;

@@ -18,7 +18,7 @@ import {
 /** Where the generated page stands. */
 export const REASONS_DOCS = new URL("../docs/reasons.md", import.meta.url);
 
-/** docs/reasons.md, made of the tables in the code. `node --conditions=source tools/reasons-docs.ts` writes it. */
+/** docs/reasons.md, made of the tables in the code. `node --conditions=streamkeeper-source tools/reasons-docs.ts` writes it. */
 export function reasonsDocs(): string {
   return `${[INTRODUCTION, CONNECTIONS, LINKS, WEBSOCKET, ...ERRORS].join("\n\n")}\n`;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
-import { type LogLevel, openLog, parseLogLevel } from "./log.ts";
+import { type LogLevel, openLog } from "./log.ts";
 
 function capture(level: LogLevel = "debug") {
   const lines: Record<string, unknown>[] = [];
@@ -34,7 +34,7 @@ test("log: the level comes from STREAMKEEPER_LOG, and a wrong one is refused by 
   assert.equal(openLog({ env: { STREAMKEEPER_LOG: "ERROR" } }).level, "error");
   assert.equal(openLog({ env: {} }).level, "info");
   assert.throws(
-    () => parseLogLevel("loud"),
+    () => openLog({ env: { STREAMKEEPER_LOG: "loud" } }),
     /"loud" does not exist: use one of debug, info, warn, error, silent/,
   );
 });
@@ -90,10 +90,14 @@ test("log: a process's lines go to standard error, and are there when it exits a
     openLog().warn({ n: 1 }, "last words");
     process.exit(0);
   `;
-  const ran = spawnSync(process.execPath, ["--conditions=source", "--input-type=module", "-e", program], {
-    encoding: "utf8",
-    env: { ...process.env, STREAMKEEPER_LOG: "warn" },
-  });
+  const ran = spawnSync(
+    process.execPath,
+    ["--conditions=streamkeeper-source", "--input-type=module", "-e", program],
+    {
+      encoding: "utf8",
+      env: { ...process.env, STREAMKEEPER_LOG: "warn" },
+    },
+  );
   assert.equal(ran.stdout, "");
   assert.match(ran.stderr, /^\{"level":"warn","time":\d+,"n":1,"msg":"last words"\}\n$/);
 });

@@ -3,7 +3,7 @@
  * asks it over HTTP for SSE clients, and each of them is a real link of ours. Run by name it listens until the harness
  * or a signal stops it:
  *
- *     node --conditions=source test/contract/sse-contract-service.ts [port]      default port 8000
+ *     node --conditions=streamkeeper-source test/contract/sse-contract-service.ts [port]      default port 8000
  *
  * What links don't do is not among the capabilities: comments are not handed out, and feeds are asked by GET only.
  */

@@ -40,7 +40,10 @@ export async function startDemoFeed(
       `--events-per-second=${options.eventsPerSecond ?? 10}`,
       `--reset-seconds=${options.resetSeconds ?? 30}`,
     ],
-    { execArgv: unbuilt ? ["--conditions=source"] : [], stdio: ["ignore", "ignore", "inherit", "ipc"] },
+    {
+      execArgv: unbuilt ? ["--conditions=streamkeeper-source"] : [],
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    },
   );
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   try {

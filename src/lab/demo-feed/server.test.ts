@@ -207,16 +207,20 @@ test("demo feed process: it tells its port, serves, and ends when told", async (
 });
 
 test("demo feed process: it ends with its parent, though the parent is killed", async () => {
-  const here = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
   const program = `
-    import { startDemoFeed } from ${here("./process.ts")};
-    import { SystemClock } from ${here("../../base/system-clock.ts")};
+    import { startDemoFeed } from "#lab/demo-feed/process.ts";
+    import { SystemClock } from "#base/system-clock.ts";
     const feed = await startDemoFeed(new SystemClock());
     process.stdout.write(JSON.stringify({ port: feed.port }));
   `;
-  const parent = spawn(process.execPath, ["--conditions=source", "--input-type=module", "-e", program], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const parent = spawn(
+    process.execPath,
+    ["--conditions=streamkeeper-source", "--input-type=module", "-e", program],
+    {
+      cwd: import.meta.dirname,
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const [told] = await once(parent.stdout, "data");
   const client = await Client.open(JSON.parse(String(told)).port, "AAPL");
   parent.kill("SIGKILL");
