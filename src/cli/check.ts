@@ -3,7 +3,7 @@ import { SystemClock } from "#base/system-clock.ts";
 import { parseDurationMs } from "#base/units.ts";
 import type { StepReport } from "#lab/check/step.ts";
 import { ExitCode } from "./exit.ts";
-import { readPassword } from "./prompt.ts";
+import { PromptError, readPassword } from "./prompt.ts";
 
 interface Options {
   readonly url: string;
@@ -33,34 +33,35 @@ export function addCheckCommand(program: Command): void {
         .argParser(durationOf),
     )
     .option("--json", "answer as JSON")
-    .action(async (options: Options) => {
-      process.exitCode = await check(options);
+    .action(async (options: Options, command: Command) => {
+      const { CheckUsageError } = await import("#lab/check/target.ts");
+      try {
+        process.exitCode = await check(options);
+      } catch (thrown) {
+        if (thrown instanceof CheckUsageError || thrown instanceof PromptError) {
+          command.error(`error: ${thrown.message}`);
+        }
+        throw thrown;
+      }
     });
 }
 
 async function check(options: Options): Promise<number> {
+  const { parseTarget } = await import("#lab/check/target.ts");
   const { runCheck } = await import("#lab/check/run.ts");
-  const { CheckUsageError, parseTarget } = await import("#lab/check/target.ts");
-  try {
-    const target = parseTarget(options.url, options.ca);
-    const credentials =
-      options.user === undefined
-        ? null
-        : { user: options.user, password: await readPassword({ stdin: options.passwordStdin === true }) };
-    const checked = { target, topic: options.topic ?? null, credentials, timeoutMs: options.timeout };
-    const onStep = options.json ? () => {} : (step: StepReport) => void process.stdout.write(stepText(step));
-    const report = await runCheck(checked, new SystemClock(), onStep);
-    process.stdout.write(
-      options.json
-        ? `${JSON.stringify({ ok: report.ok, url: options.url, steps: report.steps }, null, 2)}\n`
-        : verdictText(report.steps),
-    );
-    return report.ok ? ExitCode.ok : ExitCode.failed;
-  } catch (thrown) {
-    if (!(thrown instanceof CheckUsageError)) throw thrown;
-    process.stderr.write(`streamkeeper check: ${thrown.message}\n`);
-    return ExitCode.usage;
-  }
+  const target = parseTarget(options.url, options.ca);
+  const credentials =
+    options.user === undefined
+      ? null
+      : { user: options.user, password: await readPassword({ stdin: options.passwordStdin === true }) };
+  const checked = { target, topic: options.topic ?? null, credentials, timeoutMs: options.timeout };
+  const onStep = options.json ? () => {} : (step: StepReport) => void process.stdout.write(stepText(step));
+  const { ok, steps } = await runCheck(checked, new SystemClock(), onStep);
+  const summary = options.json
+    ? `${JSON.stringify({ ok, url: options.url, steps }, null, 2)}\n`
+    : verdictText(steps);
+  process.stdout.write(summary);
+  return ok ? ExitCode.ok : ExitCode.failed;
 }
 
 const OUTCOME_TEXTS = { ok: "ok    ", failed: "FAILED", skipped: "-     " } as const;

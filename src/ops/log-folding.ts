@@ -28,6 +28,7 @@ const OVERFLOW_KEY = "others";
 /**
  * Decides which lines of a burst are written. Pure: time is an argument, in milliseconds of one monotonic clock. Per
  * key the first `linesMax` of a window pass, the others are counted, and the count comes out when the window is over.
+ * For tests it stands apart from the logger.
  */
 export class FoldingLimiter {
   readonly linesMax: number;

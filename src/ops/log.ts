@@ -75,7 +75,7 @@ export function openLog(options: LogOptions = {}): Log {
 }
 
 /** @throws RangeError for a level that does not exist, naming those that do */
-export function parseLogLevel(text: string): LogLevel {
+function parseLogLevel(text: string): LogLevel {
   const level = text.trim().toLowerCase();
   if (Object.hasOwn(LogLevel, level)) return level as LogLevel;
   throw new RangeError(

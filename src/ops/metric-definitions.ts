@@ -1,4 +1,5 @@
 import { Histogram } from "#base/counters.ts";
+import type { LinkReason } from "#upstream/link-reason.ts";
 import type {
   ConnectionsView,
   Counts,
@@ -44,6 +45,9 @@ export const METRIC_PREFIX = "streamkeeper_";
 
 /** Ages of open links: a second to a week. */
 const AGE_BOUNDS_S = [1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600, 72 * 3600, 168 * 3600];
+
+/** Ends of links that are ours: nobody wants its keys any more, another link took over, the gateway stops. */
+const OWN_ENDS: ReadonlySet<string> = new Set<LinkReason>(["unwanted", "replaced", "closed"]);
 
 const CONNECTION_METRICS: readonly MetricDefinition[] = [
   {
@@ -231,7 +235,7 @@ const ERROR_METRICS: readonly MetricDefinition[] = [
       ...prefixed(
         "upstream",
         total(feeds, ({ counters }) => counters.drops),
-      ),
+      ).filter(([[, reason]]) => !OWN_ENDS.has(reason as string)),
     ],
   },
   {

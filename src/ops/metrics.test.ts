@@ -106,6 +106,7 @@ test("metrics: what the rooms have counted is read at the scrape, and again at t
   counters.resets = 2;
   counters.reconnects.add("reset", 2);
   counters.drops.add("reset");
+  counters.drops.add("unwanted", 3);
   held.feeds[0]?.links.push(
     { state: "open", ageMs: 5000 },
     { state: "open", ageMs: 90_000 },
@@ -138,6 +139,11 @@ test("metrics: what the rooms have counted is read at the scrape, and again at t
   };
   for (const [name, value] of Object.entries(expected))
     assert.equal(first.get(`streamkeeper_${name}`), value, name);
+  assert.equal(
+    first.has('streamkeeper_sse_drops_total{side="upstream",reason="unwanted"}'),
+    false,
+    "our own end",
+  );
   held.downstream.opened.add("sse");
   assert.equal((await scrape(metrics)).get("streamkeeper_connections_opened_total"), 8);
 });

@@ -6,6 +6,8 @@ import { type Finding, StepFailure } from "./step.ts";
 import type { CheckTarget } from "./target.ts";
 import { WebSocketProbe } from "./websocket.ts";
 
+/** Events that a break waits for: more than one, so that an order and a hole between them could show. */
+const EVENTS_MISSED = 3;
 const LOG_TOO_SHORT =
   "Raise log.bytesMax or log.ageMax if breaks as short as this one outlast the log; or the gateway was started anew meanwhile.";
 
@@ -86,7 +88,7 @@ export async function resumeWebSocket(
   return { detail: judge(comparable, probe.sightings, position.offset, target) };
 }
 
-/** Waits, not for long, until the witness has seen an event that the cut connection misses; answers its highest. */
+/** Waits, not for long, until the witness has seen events that the cut connection misses; answers its highest. */
 async function letEventsPass(
   witness: Sightings | null,
   cursor: number | null,
@@ -97,9 +99,10 @@ async function letEventsPass(
   const breakOver = new AbortController();
   using _end = clock.after(breakMsMax, () => breakOver.abort());
   try {
-    await witness.until(({ highest }) => highest > cursor, AbortSignal.any([signal, breakOver.signal]));
+    const missed = ({ sequences }: Sightings) => sequences.filter((sequence) => sequence > cursor).length;
+    await witness.until((seen) => missed(seen) >= EVENTS_MISSED, AbortSignal.any([signal, breakOver.signal]));
   } catch (thrown) {
-    // A quiet topic: the break is over, and nothing was missed.
+    // A quiet topic: the break is over, and little or nothing was missed.
     if (!breakOver.signal.aborted || signal.aborted) throw thrown;
   }
   return Math.max(cursor, witness.highest);
