@@ -31,6 +31,8 @@ export interface Mapping {
    * @param linkKey the only key of the link that it came by, where links have one; else null
    */
   map(event: StreamEvent, linkKey: string | null, sink: MappingSink): void;
+  /** Topics that events have had lately. */
+  topicsSeen(): Iterable<string>;
 }
 
 /** Topics of keys that are remembered, so that a known key costs a lookup and no encoding. */
@@ -65,6 +67,7 @@ export function createMapping(
 
   return {
     topics,
+    topicsSeen: () => remembered.values(),
     map(event, linkKey, sink) {
       const fixedKey = topics.hasKey ? linkKey : "";
       if (items === null && key === null) {

@@ -2,7 +2,7 @@
  * Room `upstream`: feeds, their pools of links, and how a link's events become events of topics. It may use `base`
  * and `protocol`; it does not know the hub: the composition root hands it a `FeedSink`.
  *
- * Pure: link-life, link-reason, mapping, placement, handover, pool-plan. Shells: dialer, link, feed.
+ * Pure: link-life, link-reason, event-stream, mapping, placement, handover. Shells: dialer, link, pool, feed.
  */
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";

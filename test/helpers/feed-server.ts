@@ -74,8 +74,9 @@ export class FeedServer implements AsyncDisposable {
     return this.#sockets.size;
   }
 
-  get lastId(): number {
-    return this.#lastId;
+  /** Keys that open streams carry. */
+  keysServed(): Set<string> {
+    return new Set([...this.#clients].flatMap((client) => [...(client.keys ?? [])]));
   }
 
   /** Listens, the second time on the same port as the first. */
@@ -122,6 +123,11 @@ export class FeedServer implements AsyncDisposable {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
+  /** Cuts one connection by a TCP reset. @param chance which one, in [0, 1) */
+  resetOne(chance: number): void {
+    [...this.#sockets][Math.floor(chance * this.#sockets.size)]?.resetAndDestroy();
+  }
+
   /** Ends every stream in an orderly way. */
   endAll(): void {
     for (const client of this.#clients) {
@@ -162,6 +168,8 @@ export class FeedServer implements AsyncDisposable {
         if (held.id > after && (client.keys === null || client.keys.has(held.key))) response.write(held.text);
       }
     }
+    // So that a stream that breaks before its first event can be resumed.
+    if (this.#options.ids) response.write(`id: ${this.#lastId}\n\n`);
     this.#clients.add(client);
     this.streamsPeak = Math.max(this.streamsPeak, this.#clients.size);
     response.once("close", () => this.#clients.delete(client));

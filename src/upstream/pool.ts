@@ -1,0 +1,505 @@
+import { hash } from "node:crypto";
+import type { Timer } from "#base/clock.ts";
+import { Dialer, type DialRequest } from "./dialer.ts";
+import type { StreamEvent } from "./event-stream.ts";
+import type { FeedCounters } from "./feed-counters.ts";
+import { Handover } from "./handover.ts";
+import { Link, type LinkOwner } from "./link.ts";
+import { LINK_REASONS, type LinkReason } from "./link-reason.ts";
+import type { Mapping, MappingFault } from "./mapping.ts";
+import { type PlacedLink, type PlacementLimits, planPlacement } from "./placement.ts";
+import type { FeedContext, FeedEvent, FeedSettings, LinkStats } from "./ports.ts";
+import { QuietLog } from "./quiet-log.ts";
+import { RecentIds } from "./recent-ids.ts";
+import { isSettled, type Route, type Seat, type Takeover } from "./seat.ts";
+import { expandUrl, type KeysPerRequest } from "./url-template.ts";
+
+/** How long a new link waits for a quiet key's event that it and the old one both deliver, before it takes the key over. */
+export const HANDOVER_MS = 2000;
+
+/** Links are merged when no key has come or gone for so long. */
+export const QUIET_MS = 1000;
+
+/** Events of a feed whose ids are remembered. */
+const RECENT_IDS_MAX = 4096;
+
+/**
+ * A feed's links: places keys on them as `placement` decides, replaces links before they are closed as `handover`
+ * decides, and hands on the events of each key from the one link that owns it.
+ */
+export class Pool implements LinkOwner {
+  readonly dialer: Dialer;
+  readonly #settings: FeedSettings;
+  readonly #context: FeedContext;
+  readonly #counters: FeedCounters;
+  readonly #mapping: Mapping;
+  readonly #quietLog: QuietLog;
+  readonly #limits: PlacementLimits;
+  /** The one route of a feed without keys in its URL; null in others. */
+  readonly #whole: Route | null;
+  readonly #routes = new Map<string, Route>();
+  readonly #seats = new Map<number, Seat>();
+  #linkId = 0;
+  readonly #recent = new RecentIds(RECENT_IDS_MAX);
+  #planTimer: { readonly timer: Timer; readonly dueMs: number } | null = null;
+  #keysChangedAtMs: number;
+  #replaceNotBeforeMs = 0;
+  // Of the event that is being mapped.
+  #arrivingSeat: Seat | null = null;
+  #arrivingId: string | null = null;
+  /** How many items of each topic it has had; kept only while a key is handed over. */
+  readonly #ordinals = new Map<string, number>();
+  readonly #mapped = {
+    item: (event: FeedEvent) => this.#item(event),
+    fault: (fault: MappingFault) => this.#fault(fault),
+  };
+
+  constructor(
+    settings: FeedSettings,
+    mode: KeysPerRequest,
+    mapping: Mapping,
+    counters: FeedCounters,
+    context: FeedContext,
+  ) {
+    this.#settings = settings;
+    this.#context = context;
+    this.#counters = counters;
+    this.#mapping = mapping;
+    this.#quietLog = new QuietLog(context.log, context.clock);
+    this.#limits = {
+      linksMax: settings.pool.linksMax,
+      keysPerLink: mode === "one" ? 1 : settings.pool.keysPerLink,
+    };
+    this.#whole = mode === "none" ? { key: "", seat: null, handover: null } : null;
+    this.#keysChangedAtMs = context.clock.monotonicMs();
+    this.dialer = new Dialer(context.clock);
+  }
+
+  get keys(): number {
+    return this.#routes.size;
+  }
+
+  /** Opens the link of a feed without keys in its URL; others open theirs when keys are held. */
+  open(): void {
+    if (this.#whole !== null) this.#takeSeat([this.#whole]).link.open();
+  }
+
+  has(key: string): boolean {
+    return this.#routes.has(key);
+  }
+
+  /** Gives a key a place, after the others that are gathered with it. */
+  hold(key: string): void {
+    this.#routes.set(key, { key, seat: null, handover: null });
+    this.#keysChanged();
+  }
+
+  /** A key is wanted anew that is still held: a feed that wanted no reconnection is asked again. */
+  renew(key: string): void {
+    this.#routes.get(key)?.seat?.link.open();
+  }
+
+  release(key: string): void {
+    const route = this.#routes.get(key);
+    if (route === undefined) return;
+    this.#routes.delete(key);
+    const takeover = route.handover?.heir.takingOver;
+    if (takeover?.pending.delete(route)) this.#completeIfDone(takeover);
+    this.#keysChanged();
+  }
+
+  stats(): LinkStats[] {
+    const held = this.#countHeld();
+    return Array.from(this.#seats.values(), (seat) =>
+      seat.link.stats(held.get(seat) ?? 0, seat.takingOver !== null),
+    );
+  }
+
+  /** Ends every link and timer; resolves when the last socket is gone. */
+  async close(): Promise<void> {
+    this.#planTimer?.timer.cancel();
+    this.#planTimer = null;
+    for (const seat of this.#seats.values()) {
+      seat.takingOver?.deadline?.cancel();
+      seat.link.destroy("closed");
+    }
+    this.#seats.clear();
+    this.#routes.clear();
+    await this.dialer.drained();
+  }
+
+  // What links ask and tell.
+
+  request(link: Link, attempt: number): DialRequest {
+    const seat = this.#seats.get(link.id);
+    const { urls, headers } = this.#settings;
+    if (seat !== undefined && this.#whole === null) seat.keys = this.#keysOf(seat);
+    const url = expandUrl(urls[attempt % urls.length] ?? urls[0], seat?.keys ?? []);
+    const takeover = seat?.takingOver ?? null;
+    if (takeover === null) return { url, headers, lastEventId: link.lastEventId };
+    for (const route of takeover.pending) route.handover?.events.heirDialled();
+    const lastEventId = takeover.resumes ? (takeover.from[0]?.link.lastEventId ?? "") : "";
+    return { url, headers, lastEventId };
+  }
+
+  event(link: Link, event: StreamEvent): void {
+    const seat = this.#seats.get(link.id);
+    if (seat === undefined) return;
+    this.#arrivingSeat = seat;
+    this.#arrivingId = event.id;
+    if (this.#ordinals.size > 0) this.#ordinals.clear();
+    this.#mapping.map(event, seat.keys.length === 1 ? (seat.keys[0] as string) : null, this.#mapped);
+  }
+
+  opened(link: Link, resumed: boolean): void {
+    const seat = this.#seats.get(link.id);
+    if (seat === undefined) return;
+    const { clock } = this.#context;
+    seat.aged = false;
+    if (seat.lost !== null && !resumed)
+      this.#gap(seat, seat.lost.reason, clock.monotonicMs() - seat.lost.atMs);
+    seat.lost = null;
+    const takeover = seat.takingOver;
+    if (takeover === null) {
+      // Only open links are merged.
+      this.#planIn(0);
+      return;
+    }
+    takeover.deadline = clock.after(HANDOVER_MS, () => this.#finish(takeover));
+    this.#completeIfDone(takeover);
+  }
+
+  over(link: Link, reason: LinkReason, wasOpen: boolean): void {
+    const seat = this.#seats.get(link.id);
+    if (seat === undefined || LINK_REASONS[reason].verdict === "own") return;
+    if (wasOpen) seat.lost = { reason, atMs: this.#context.clock.monotonicMs() };
+    this.#planIn(0);
+    const { takingOver, givingUp } = seat;
+    const takeover = takingOver ?? givingUp;
+    if (takeover === null) return;
+    const heirIsOpen = takeover.deadline !== null;
+    if (takeover.resumes && heirIsOpen) {
+      // Either could bring what is still missing; the new one is to stay.
+      this.#finish(takeover);
+    } else if (givingUp !== null || wasOpen || takeover.optional || link.state.name === "ended") {
+      // The old links can resume, if they must; a new one that did not can't tell what they had still to bring.
+      if (takingOver !== null) this.#pauseReplacing();
+      this.#disband(takeover);
+    }
+  }
+
+  aged(link: Link): void {
+    const seat = this.#seats.get(link.id);
+    if (seat === undefined) return;
+    seat.aged = true;
+    this.#planIn(0);
+  }
+
+  // Events on their way from a link to the sink.
+
+  #item(event: FeedEvent): void {
+    const route = this.#whole ?? this.#routes.get(event.key);
+    if (route === undefined) {
+      this.#counters.unwanted++;
+      return;
+    }
+    const { handover, seat } = route;
+    const isOwners = seat === this.#arrivingSeat;
+    const isHeirs = handover?.heir === this.#arrivingSeat;
+    if (!isOwners && !isHeirs) {
+      // Of a link that still asks for a key that it has lost.
+      this.#counters.doubles++;
+      return;
+    }
+    if (handover === null) {
+      this.#publish(event);
+      return;
+    }
+    const id = this.#identify(event);
+    const { events, heir } = handover;
+    const wasDone = events.isDone;
+    const doublesBefore = events.doubles;
+    const ready = isHeirs ? events.fromHeir(id, event) : events.fromOwner(id, event);
+    this.#counters.doubles += events.doubles - doublesBefore;
+    for (const each of ready) this.#publish(each);
+    if (events.isDone && !wasDone) this.#moved(route, heir);
+    if (events.isForgotten) route.handover = null;
+  }
+
+  /** What the event is known by on both links. Items of one event share its id: those of one topic are told apart by their order. */
+  #identify({ topic, type, data }: FeedEvent): string {
+    const id = this.#arrivingId;
+    if (id === null) return hash("sha256", `${type}\n${data}`, "base64");
+    if (this.#settings.items === null) return id;
+    const ordinal = this.#ordinals.get(topic) ?? 0;
+    this.#ordinals.set(topic, ordinal + 1);
+    return `${ordinal} ${topic} ${id}`;
+  }
+
+  #publish(event: FeedEvent, id = this.#arrivingId): void {
+    this.#counters.events++;
+    if (id !== null && this.#whole === null) this.#recent.note(event.key, id);
+    this.#context.sink.publish(event);
+  }
+
+  #fault(fault: MappingFault): void {
+    this.#counters.faults.add(fault);
+    const link = this.#arrivingSeat?.link.id;
+    this.#quietLog.warn(fault, { feed: this.#settings.name, link, fault }, "event not understood");
+  }
+
+  #gap(seat: Seat, reason: LinkReason, downMs: number): void {
+    const topics: string[] = [];
+    for (const route of this.#routes.values()) {
+      const topic = route.seat === seat ? this.#mapping.topics.expand(route.key) : null;
+      if (topic !== null) topics.push(topic);
+    }
+    if (this.#whole !== null) topics.push(...this.#mapping.topicsSeen());
+    if (topics.length === 0) return;
+    const info = { feed: this.#settings.name, reason, downMs };
+    this.#counters.gaps++;
+    this.#quietLog.warn(
+      "gap",
+      { ...info, link: seat.link.id, topics: topics.length },
+      "events may be missing",
+    );
+    this.#context.sink.gap(topics, info);
+  }
+
+  // Links being opened, replaced and closed.
+
+  #keysChanged(): void {
+    this.#keysChangedAtMs = this.#context.clock.monotonicMs();
+    this.#planIn(this.#settings.pool.gatherMs);
+  }
+
+  /** Plans after so long, or earlier if that is already set. */
+  #planIn(delayMs: number): void {
+    const { clock } = this.#context;
+    const dueMs = clock.monotonicMs() + delayMs;
+    if (this.#planTimer !== null && this.#planTimer.dueMs <= dueMs) return;
+    this.#planTimer?.timer.cancel();
+    const timer = clock.after(delayMs, () => {
+      this.#planTimer = null;
+      this.#plan();
+    });
+    this.#planTimer = { timer, dueMs };
+  }
+
+  #plan(): void {
+    const nowMs = this.#context.clock.monotonicMs();
+    const quietAtMs = this.#keysChangedAtMs + QUIET_MS;
+    const mayReplace = nowMs >= this.#replaceNotBeforeMs;
+    if (this.#whole === null) this.#place(nowMs >= quietAtMs, mayReplace);
+    if (mayReplace) this.#rotate();
+    if (this.#seats.size === 0) return;
+    if (!mayReplace) this.#planIn(this.#replaceNotBeforeMs - nowMs);
+    else if (this.#whole === null && nowMs < quietAtMs) this.#planIn(quietAtMs - nowMs);
+  }
+
+  #place(quiet: boolean, mayReplace: boolean): void {
+    const held = this.#countHeld();
+    const placed = Array.from(this.#seats.values(), (seat) => ({
+      id: seat.link.id,
+      keys: seat.keys.length,
+      held: (held.get(seat) ?? 0) + (seat.takingOver?.pending.size ?? 0),
+      settled: isSettled(seat),
+      state: placedState(seat.link),
+    }));
+    const homeless = Array.from(this.#routes.values()).filter((route) => route.seat === null);
+    const keys = homeless.map((route) => route.key);
+    for (const change of planPlacement(placed, keys, this.#limits, quiet)) {
+      switch (change.do) {
+        case "close":
+          this.#vacate(this.#seatOf(change.link), "unwanted");
+          break;
+        case "open":
+          this.#takeSeat(this.#routesOf(change.keys)).link.open();
+          break;
+        case "join":
+          this.#join(this.#seatOf(change.link), this.#routesOf(change.keys));
+          break;
+        case "replace": {
+          if (!mayReplace) break;
+          const from = change.links.map((id) => this.#seatOf(id));
+          if (change.inPlace) this.#replaceInPlace(from[0] as Seat, this.#routesOf(change.keys));
+          else this.#replace(from, this.#routesOf(change.keys), change.keys.length === 0);
+          break;
+        }
+      }
+    }
+  }
+
+  /** One link at a time, and only while none is being replaced anyway. */
+  #rotate(): void {
+    const seats = [...this.#seats.values()];
+    const aged = seats.find((seat) => seat.aged && seat.link.state.name === "open");
+    if (aged !== undefined && seats.every(isSettled)) this.#replace([aged], [], false);
+  }
+
+  #takeSeat(routes: readonly Route[], moved: readonly Route[] = []): Seat {
+    const { clock, random, log } = this.#context;
+    const { name, health, retry } = this.#settings;
+    const link = new Link(
+      ++this.#linkId,
+      this,
+      {
+        clock,
+        random,
+        log,
+        quietLog: this.#quietLog,
+        dialer: this.dialer,
+        counters: this.#counters,
+        feed: name,
+      },
+      { health, retry },
+    );
+    const keys = this.#whole === null ? [...moved, ...routes].map((route) => route.key) : [];
+    const seat: Seat = { link, keys, takingOver: null, givingUp: null, lost: null, aged: false };
+    this.#seats.set(link.id, seat);
+    for (const route of routes) this.#assign(route, seat);
+    return seat;
+  }
+
+  #replace(from: readonly Seat[], added: readonly Route[], optional: boolean): void {
+    const moved = this.#heldBy(from);
+    const heir = this.#takeSeat(added, moved);
+    const takeover: Takeover = {
+      heir,
+      from,
+      // Only the one link's own keys can be resumed from its last event: others would miss their beginning.
+      resumes: from.length === 1 && added.length === 0,
+      optional,
+      pending: new Set(moved),
+      deadline: null,
+    };
+    heir.takingOver = takeover;
+    for (const seat of from) seat.givingUp = takeover;
+    for (const route of moved) {
+      route.handover = { heir, events: new Handover(route.handover?.events.remembered) };
+    }
+    heir.link.open();
+  }
+
+  /** No room for one link more: closed first. What is between is resumed from the last event id, or is a gap. */
+  #replaceInPlace(from: Seat, added: readonly Route[]): void {
+    const nowMs = this.#context.clock.monotonicMs();
+    const wasOpen = from.link.state.name === "open";
+    const seat = this.#takeSeat([...this.#heldBy([from]), ...added]);
+    this.#rememberRecent(added, seat);
+    seat.lost = wasOpen ? { reason: "replaced", atMs: nowMs } : from.lost;
+    seat.link.lastEventId = from.link.lastEventId;
+    this.#vacate(from, "replaced");
+    seat.link.open();
+  }
+
+  #join(seat: Seat, added: readonly Route[]): void {
+    for (const route of added) this.#assign(route, seat);
+    this.#rememberRecent(added, seat);
+    seat.link.open();
+  }
+
+  /** A key that was let go and comes back on a link that resumes may be repeated. */
+  #rememberRecent(routes: readonly Route[], seat: Seat): void {
+    const recent = this.#recent.of(new Set(routes.map((route) => route.key)));
+    for (const route of routes) this.#remember(route, seat, recent.get(route.key) ?? new Set());
+  }
+
+  /** The heir takes over what is not yet its own. */
+  #finish(takeover: Takeover): void {
+    for (const route of [...takeover.pending]) {
+      const { handover } = route;
+      if (handover === null) continue;
+      for (const event of handover.events.finish()) this.#publish(event, null);
+      this.#moved(route, takeover.heir);
+    }
+    this.#completeIfDone(takeover);
+  }
+
+  #moved(route: Route, heir: Seat): void {
+    route.seat = heir;
+    if (route.handover?.events.isForgotten) route.handover = null;
+    const takeover = heir.takingOver;
+    if (takeover === null) return;
+    takeover.pending.delete(route);
+    this.#completeIfDone(takeover);
+  }
+
+  #completeIfDone(takeover: Takeover): void {
+    const { heir } = takeover;
+    if (takeover.pending.size > 0 || heir.takingOver !== takeover) return;
+    takeover.deadline?.cancel();
+    heir.takingOver = null;
+    for (const seat of takeover.from) this.#vacate(seat, "replaced");
+    this.#planIn(0);
+  }
+
+  /** What is not yet the heir's stays with the old links. A heir with no key of its own is closed. */
+  #disband(takeover: Takeover): void {
+    const { heir, from, pending } = takeover;
+    takeover.deadline?.cancel();
+    heir.takingOver = null;
+    for (const seat of from) seat.givingUp = null;
+    for (const route of pending) if (route.seat !== null) this.#assign(route, route.seat);
+    if (this.#heldBy([heir]).length === 0) this.#vacate(heir, "closed");
+    this.#planIn(0);
+  }
+
+  /** After a replacement has failed, and the old links stay, none is tried until the slowest retry would be. */
+  #pauseReplacing(): void {
+    this.#replaceNotBeforeMs = this.#context.clock.monotonicMs() + this.#settings.retry.maxMs;
+  }
+
+  /** The route is this link's alone; what it may still repeat stays remembered. */
+  #assign(route: Route, seat: Seat): void {
+    route.seat = seat;
+    this.#remember(route, seat, route.handover?.events.remembered ?? new Set());
+  }
+
+  #remember(route: Route, heir: Seat, before: ReadonlySet<string>): void {
+    route.handover = null;
+    if (before.size === 0) return;
+    const events = new Handover<FeedEvent>(before);
+    events.finish();
+    route.handover = { heir, events };
+  }
+
+  #vacate(seat: Seat, reason: LinkReason): void {
+    this.#seats.delete(seat.link.id);
+    seat.link.destroy(reason);
+  }
+
+  /** Keys that it owns, and those that it takes over. */
+  #keysOf(seat: Seat): string[] {
+    const routes = [...this.#routes.values()];
+    return routes
+      .filter((route) => route.seat === seat || (seat.takingOver?.pending.has(route) ?? false))
+      .map((route) => route.key);
+  }
+
+  #seatOf(link: number): Seat {
+    return this.#seats.get(link) as Seat;
+  }
+
+  #routesOf(keys: readonly string[]): Route[] {
+    return keys.map((key) => this.#routes.get(key) as Route);
+  }
+
+  #heldBy(seats: readonly Seat[]): Route[] {
+    const routes = this.#whole === null ? [...this.#routes.values()] : [this.#whole];
+    return routes.filter((route) => route.seat !== null && seats.includes(route.seat));
+  }
+
+  #countHeld(): Map<Seat, number> {
+    const held = new Map<Seat, number>();
+    for (const { seat } of this.#routes.values()) {
+      if (seat !== null) held.set(seat, (held.get(seat) ?? 0) + 1);
+    }
+    return held;
+  }
+}
+
+function placedState(link: Link): PlacedLink["state"] {
+  const { name } = link.state;
+  return name === "open" || name === "connecting" ? name : "down";
+}

@@ -1,0 +1,48 @@
+import type { Timer } from "#base/clock.ts";
+import type { Handover } from "./handover.ts";
+import type { Link } from "./link.ts";
+import type { LinkReason } from "./link-reason.ts";
+import type { FeedEvent } from "./ports.ts";
+
+/** A link in its pool: which keys it asks for, and what it is about to take over or give up. */
+export interface Seat {
+  readonly link: Link;
+  /** What its last request asked for, or its first will. */
+  keys: readonly string[];
+  /** The replacement that it is the new link of. */
+  takingOver: Takeover | null;
+  /** The replacement that it is an old link of. */
+  givingUp: Takeover | null;
+  /** Since when and why nothing came, after something had; null: nothing is missing. */
+  lost: { readonly reason: LinkReason; readonly atMs: number } | null;
+  /** It has reached its age, and is to be replaced when it has settled. */
+  aged: boolean;
+}
+
+/** A key that is held: which link it comes by. In a feed without keys in its URL, one route stands for all. */
+export interface Route {
+  readonly key: string;
+  /** The owner; null while the key waits for a place. */
+  seat: Seat | null;
+  /** Null, but while it goes from one link to another, and as long as the new one may repeat what the old one brought. */
+  handover: { readonly heir: Seat; readonly events: Handover<FeedEvent> } | null;
+}
+
+/** Links being replaced by one that is opened before they are closed. */
+export interface Takeover {
+  readonly heir: Seat;
+  readonly from: readonly Seat[];
+  /** Whether the new link asks to continue after the old one's last event id. */
+  readonly resumes: boolean;
+  /** Nothing is lost by giving it up: the old links could as well stay as they are. */
+  readonly optional: boolean;
+  /** Routes that are still the old links'. */
+  readonly pending: Set<Route>;
+  /** Running since the new link is open. */
+  deadline: Timer | null;
+}
+
+/** Whether the link has nothing to take over or to give up. */
+export function isSettled(seat: Seat): boolean {
+  return seat.takingOver === null && seat.givingUp === null;
+}
