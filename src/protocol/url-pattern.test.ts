@@ -79,9 +79,9 @@ test("URL pattern: answers as the platform's own URLPattern does", () => {
         compared++;
       }
     }),
-    { numRuns: 3000, seed: 8 },
+    { numRuns: 1000, seed: 8 },
   );
-  assert.ok(compared > 5000, `only ${compared} comparisons`);
+  assert.ok(compared > 3000, `only ${compared} comparisons`);
 });
 
 test("URL pattern: every prefix of a full pattern matches or not as the platform says", () => {

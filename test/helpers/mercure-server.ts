@@ -17,6 +17,8 @@ import { DownstreamCounters } from "#downstream/downstream-counters.ts";
 import { Flusher } from "#downstream/flusher.ts";
 import { mercureHandler } from "#downstream/mercure-handler.ts";
 import { Hub } from "#hub/hub.ts";
+import type { Publication } from "#protocol/event.ts";
+import { SseClient, type SseClientOptions } from "./sse-client.ts";
 
 export interface MercureServerOptions {
   readonly limits?: Partial<DownstreamLimits>;
@@ -109,6 +111,16 @@ export class MercureServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** A client whose stream has begun, or that was refused. */
+  client(query: string, options?: SseClientOptions): Promise<SseClient> {
+    return new SseClient(this.url, query, options).opened();
+  }
+
+  /** Publishes past the endpoint; answers the sequence. */
+  publish(topic: string, data: string, more: Partial<Publication> = {}): number {
+    return this.hub.publish({ topics: [topic], data, ...more }).sequence;
+  }
+
   /** Makes a token that permits this; answers it. */
   token(name: string, grants: { subscribe?: string[]; publish?: string[]; expiresAtMs?: number }): string {
     this.tokens.set(
@@ -133,6 +145,11 @@ export class MercureServer implements AsyncDisposable {
     await this.registry.empty();
     this.desk.wheel[Symbol.dispose]();
   }
+}
+
+/** The rest of this turn, and the next one: what was published is written by then. */
+export async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
 
 function identityOf(given: Partial<Identity>): Identity {
