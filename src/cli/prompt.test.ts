@@ -74,6 +74,13 @@ test("password: a new one is asked for twice, and must be the same", async () =>
   });
 });
 
+test("password: both lines pasted at once, cut within a character, are two lines", async () => {
+  const { streams } = terminal();
+  const bytes = Buffer.from("naïve 🔑 horse\rnaïve 🔑 horse\r");
+  for (let at = 0; at < bytes.length; at += 5) streams.input.write(bytes.subarray(at, at + 5));
+  assert.equal(await readPassword({ stdin: false, confirm: true }, streams), "naïve 🔑 horse");
+});
+
 test("password: Ctrl-C gives up and leaves the terminal as it was", async () => {
   const { streams, raw } = terminal("corr\x03");
   await assert.rejects(readPassword({ stdin: false }, streams), { code: "interrupted" });
@@ -83,5 +90,5 @@ test("password: Ctrl-C gives up and leaves the terminal as it was", async () => 
 test("hidden line: backspace takes a whole character, Ctrl-U all, other control characters are nothing", () => {
   const line = new HiddenLine();
   assert.equal(line.feed("wrong\x15ab🔑\x7f\x7fc\x01\x1b"), null);
-  assert.deepEqual(line.feed("d\r"), { line: "acd" });
+  assert.deepEqual(line.feed("d\rnext"), { line: "acd", rest: "next" });
 });

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
 import type { ReadStream } from "node:tty";
 import { CodedError } from "#base/errors.ts";
 
@@ -51,11 +52,13 @@ export async function readPassword(
 export class HiddenLine {
   readonly #characters: string[] = [];
 
-  /** Takes what was typed: the line once it is ended, "interrupted" for Ctrl-C, null to go on. */
-  feed(typed: string): { line: string } | "interrupted" | null {
+  /** Takes what was typed: the line once it is ended, with what came after it; "interrupted" for Ctrl-C; null to go on. */
+  feed(typed: string): { line: string; rest: string } | "interrupted" | null {
+    let at = 0;
     for (const character of typed) {
+      at += character.length;
       if (character === "\r" || character === "\n" || character === CTRL_D)
-        return { line: this.#characters.join("") };
+        return { line: this.#characters.join(""), rest: typed.slice(at) };
       if (character === CTRL_C) return "interrupted";
       if (character === BACKSPACE || character === DELETE) this.#characters.pop();
       else if (character === CTRL_U) this.#characters.length = 0;
@@ -75,6 +78,8 @@ const CTRL_U = "\x15";
 function ask(question: string, { input, output }: PromptStreams): Promise<string> {
   return new Promise((resolve, reject) => {
     const line = new HiddenLine();
+    // Pasted text may be cut within a character.
+    const decoder = new StringDecoder("utf8");
     const settle = (run: () => void): void => {
       input.off("data", onData).off("end", onEnd).off("error", onError);
       input.setRawMode?.(false);
@@ -83,9 +88,14 @@ function ask(question: string, { input, output }: PromptStreams): Promise<string
       run();
     };
     const onData = (chunk: Buffer | string): void => {
-      const fed = line.feed(chunk.toString());
+      const fed = line.feed(typeof chunk === "string" ? chunk : decoder.write(chunk));
       if (fed === "interrupted") settle(() => reject(new PromptError("interrupted", "interrupted")));
-      else if (fed !== null) settle(() => resolve(fed.line));
+      else if (fed !== null) {
+        settle(() => {
+          if (fed.rest !== "") input.unshift(Buffer.from(fed.rest));
+          resolve(fed.line);
+        });
+      }
     };
     const onEnd = (): void => settle(() => reject(noPassword()));
     const onError = (error: Error): void => settle(() => reject(error));
