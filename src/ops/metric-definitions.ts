@@ -1,33 +1,21 @@
 import { Histogram } from "#base/counters.ts";
 import type { LinkReason } from "#upstream/link-reason.ts";
-import type {
-  ConnectionsView,
-  Counts,
-  FeedView,
-  GatewayViews,
-  HistogramView,
-  HubView,
-  LinkView,
-} from "./views.ts";
-
-/** The views, with what is costly to ask read once. */
-export interface Scrape {
-  readonly views: GatewayViews;
-  readonly connections: ConnectionsView;
-  readonly hub: HubView;
-  readonly feeds: readonly ScrapedFeed[];
-}
-
-export interface ScrapedFeed {
-  readonly name: string;
-  readonly counters: FeedView["counters"];
-  readonly links: readonly LinkView[];
-}
+import {
+  countBy,
+  fromCounts,
+  fromRecord,
+  optional,
+  perFeed,
+  prefixed,
+  type Reading,
+  type Scrape,
+  single,
+  sum,
+  total,
+} from "./metric-readings.ts";
+import type { Counts } from "./views.ts";
 
 export type MetricType = "gauge" | "counter" | "histogram";
-
-/** One number, or one histogram, with the values of the metric's labels in their order. */
-export type Reading = readonly [labels: readonly string[], value: number | HistogramView];
 
 export interface MetricDefinition {
   /** Without the prefix `streamkeeper_`. */
@@ -330,65 +318,3 @@ export const METRIC_GROUPS: readonly {
   { title: "Errors", metrics: ERROR_METRICS },
   { title: "Delivery and certificate", metrics: DELIVERY_METRICS },
 ];
-
-export function takeScrape(views: GatewayViews): Scrape {
-  return {
-    views,
-    connections: views.connections(),
-    hub: views.hub(),
-    feeds: Array.from(views.feeds(), (feed) => ({
-      name: feed.name,
-      counters: feed.counters,
-      links: [...feed.stats().links],
-    })),
-  };
-}
-
-function single(value: number | HistogramView): Reading[] {
-  return [[[], value]];
-}
-
-function optional(value: number | null): Reading[] {
-  return value === null ? [] : single(value);
-}
-
-function fromRecord(record: Readonly<Record<string, number>>): Reading[] {
-  return Object.entries(record).map(([label, value]) => [[label], value]);
-}
-
-/** Only the last label may hold a colon. */
-function fromCounts(counts: Counts, labels: 1 | 2): Reading[] {
-  return Array.from(counts.entries(), ([key, value]): Reading => {
-    if (labels === 1) return [[key], value];
-    const colon = key.indexOf(":");
-    return [[key.slice(0, colon), key.slice(colon + 1)], value];
-  });
-}
-
-function prefixed(first: string, counts: Counts): Reading[] {
-  return Array.from(counts.entries(), ([second, value]): Reading => [[first, second], value]);
-}
-
-function perFeed(feeds: readonly ScrapedFeed[], countsOf: (feed: ScrapedFeed) => Counts): Reading[] {
-  return feeds.flatMap((feed) => prefixed(feed.name, countsOf(feed)));
-}
-
-function total(feeds: readonly ScrapedFeed[], countsOf: (feed: ScrapedFeed) => Counts): Map<string, number> {
-  const totals = new Map<string, number>();
-  for (const feed of feeds) {
-    for (const [key, count] of countsOf(feed).entries()) totals.set(key, (totals.get(key) ?? 0) + count);
-  }
-  return totals;
-}
-
-function countBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
-  return counts;
-}
-
-function sum(counts: Counts): number {
-  let all = 0;
-  for (const [, count] of counts.entries()) all += count;
-  return all;
-}

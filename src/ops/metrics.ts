@@ -1,11 +1,6 @@
 import { type Metric, Registry } from "prom-client";
-import {
-  METRIC_GROUPS,
-  METRIC_PREFIX,
-  type MetricDefinition,
-  type Scrape,
-  takeScrape,
-} from "./metric-definitions.ts";
+import { METRIC_GROUPS, METRIC_PREFIX, type MetricDefinition } from "./metric-definitions.ts";
+import { type Scrape, takeScrape } from "./metric-readings.ts";
 import { processRegistry } from "./process-metrics.ts";
 import type { GatewayViews, HistogramView } from "./views.ts";
 
