@@ -53,6 +53,7 @@ feeds:
 const BASE = `
 database: "sqlite::memory:"
 auth:
+  anonymous: { subscribe: [/public/*] }
   roles:
     trader: { subscribe: [/quotes/*, /chat/*], publish: [/chat/*] }
     admin: { subscribe: ["*"], publish: ["*"], admin: true }
