@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { TLS_ERRORS } from "#app/tls-pair.ts";
 import { AUTH_ERRORS } from "#auth/auth-error.ts";
 import { CONFIG_ERRORS } from "#config/fault.ts";
+import { REFUSALS } from "#downstream/mercure-refusal.ts";
 import { CENTRIFUGE_ERRORS, UNSUBSCRIBE_CODES } from "#protocol/centrifuge-codes.ts";
 import { CLOSE_REASONS } from "#protocol/close-reason.ts";
 import { STORAGE_ERRORS } from "#storage/storage-error.ts";
@@ -77,6 +78,11 @@ const ERRORS = [
     "Subscribing and publishing by Mercure",
     "The answer's text says more. Status 400, or 413 or 415 for bodies.",
     MERCURE_ERRORS,
+  ),
+  errors(
+    "Refused by the Mercure endpoint",
+    "A stream is never refused with 429 or 5xx, since a browser would give up for ever.",
+    REFUSALS,
   ),
   errors("Topic patterns", "In roles, in tokens and in subscriptions.", MATCHER_ERRORS),
   errors(

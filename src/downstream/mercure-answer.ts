@@ -1,9 +1,10 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { MERCURE_PATH } from "#protocol/mercure.ts";
-import { type BearerError, bearerChallenge } from "#protocol/mercure-challenge.ts";
+import { bearerChallenge } from "#protocol/mercure-challenge.ts";
 import { encodeSseComment, encodeSseRetry } from "#protocol/sse-encode.ts";
 import { corsHeaders } from "./cors.ts";
 import type { Desk } from "./desk.ts";
+import type { Refusal, RefusalCode } from "./mercure-refusal.ts";
 
 /** Where the hub is (Mercure, "Hub Discovery"). */
 export const DISCOVERY_LINK = `<${MERCURE_PATH}>; rel="mercure"`;
@@ -14,28 +15,6 @@ export const STREAM_HEADERS = {
   "Cache-Control": "no-cache, no-transform",
   "X-Accel-Buffering": "no",
 } as const;
-
-/** A request that is not fulfilled: a status, a code for programs, words for people. */
-export class Refusal extends Error {
-  readonly status: number;
-  readonly code: string;
-  /** Set where the access token is what is wrong (RFC 6750); null: it is missing. */
-  readonly challenge: BearerError | null | undefined;
-  readonly retryAfterS: number | null;
-
-  constructor(
-    status: number,
-    code: string,
-    message: string,
-    options: { challenge?: BearerError | null; retryAfterS?: number | null } = {},
-  ) {
-    super(message);
-    this.status = status;
-    this.code = code;
-    this.challenge = options.challenge;
-    this.retryAfterS = options.retryAfterS ?? null;
-  }
-}
 
 export function answer(
   desk: Desk,
@@ -95,7 +74,7 @@ export function sendAway(
   desk: Desk,
   request: IncomingMessage,
   response: ServerResponse,
-  code: string,
+  code: RefusalCode,
   retryMs: number,
 ): void {
   desk.counters.errors.add(code);

@@ -3,7 +3,8 @@ import { messageOf } from "#base/errors.ts";
 import { MERCURE_PATH } from "#protocol/mercure.ts";
 import { preflightHeaders } from "./cors.ts";
 import type { Desk } from "./desk.ts";
-import { answer, Refusal, refuse, STREAM_HEADERS } from "./mercure-answer.ts";
+import { answer, refuse, STREAM_HEADERS } from "./mercure-answer.ts";
+import { Refusal } from "./mercure-refusal.ts";
 import { publishUpdate } from "./publish.ts";
 import { openStream, refuseSoftly } from "./sse.ts";
 

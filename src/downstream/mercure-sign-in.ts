@@ -5,7 +5,7 @@ import { MERCURE_COOKIE } from "#protocol/mercure.ts";
 import { bearerToken, cookieValue } from "#protocol/mercure-challenge.ts";
 import { sourceOf } from "./cors.ts";
 import type { Desk } from "./desk.ts";
-import { Refusal } from "./mercure-answer.ts";
+import { Refusal } from "./mercure-refusal.ts";
 
 /**
  * Who sends a request: by the field `Authorization`, else by the cookie, else nobody in particular (Mercure,

@@ -3,7 +3,8 @@ import { mayPublish } from "#auth/policy.ts";
 import { MercureError } from "#protocol/mercure.ts";
 import { parsePublishForm } from "#protocol/mercure-publish.ts";
 import type { Desk } from "./desk.ts";
-import { answer, Refusal } from "./mercure-answer.ts";
+import { answer } from "./mercure-answer.ts";
+import { Refusal } from "./mercure-refusal.ts";
 import { signIn } from "./mercure-sign-in.ts";
 
 /** Of a body that is too large, so much is read and dropped that most senders are still there to read the answer. */

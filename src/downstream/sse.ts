@@ -9,7 +9,8 @@ import { parseSubscribeRequest, type SubscribeRequest } from "#protocol/mercure-
 import type { AdmissionVerdict } from "./admission.ts";
 import { corsHeaders } from "./cors.ts";
 import type { Desk } from "./desk.ts";
-import { DISCOVERY_LINK, Refusal, STREAM_HEADERS, sendAway } from "./mercure-answer.ts";
+import { DISCOVERY_LINK, STREAM_HEADERS, sendAway } from "./mercure-answer.ts";
+import { Refusal } from "./mercure-refusal.ts";
 import { signIn } from "./mercure-sign-in.ts";
 import { takeOverSocket } from "./socket-takeover.ts";
 import { SseConnection } from "./sse-connection.ts";
@@ -75,10 +76,10 @@ export function refuseSoftly(
 ): void {
   const window = verdict === "draining" ? RETRY_DRAINING_MS : RETRY_FULL_MS;
   const retryMs = window.min + desk.random() * (window.max - window.min);
-  sendAway(desk, request, response, REFUSALS[verdict], retryMs);
+  sendAway(desk, request, response, REFUSAL_OF[verdict], retryMs);
 }
 
-const REFUSALS = {
+const REFUSAL_OF = {
   draining: "draining",
   connections: "connection_limit",
   connectionsPerUser: "user_connection_limit",
@@ -129,13 +130,13 @@ function headOf(desk: Desk, headers: IncomingMessage["headers"], lastEventId: st
     Link: DISCOVERY_LINK,
     ...corsHeaders(headers, desk.origins),
   };
-  // What was asked for is told back, so it is made fit for a field: nothing but visible ASCII goes into it as it is.
+  // An id is UTF-8, as browsers send it. One that could end the field was never an event's, and is not told back.
   if (lastEventId !== null) {
     fields[LAST_EVENT_ID_FIELD] = FIELD_SAFE.test(lastEventId) ? lastEventId : EARLIEST;
   }
   let head = "HTTP/1.1 200 OK\r\n";
   for (const [name, value] of Object.entries(fields)) head += `${name}: ${value}\r\n`;
-  return Buffer.from(`${head}\r\n`, "latin1");
+  return Buffer.from(`${head}\r\n`);
 }
 
-const FIELD_SAFE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
+const FIELD_SAFE = /^[^\p{Cc}]+$/u;
