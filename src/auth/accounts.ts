@@ -9,7 +9,7 @@ export type AccountErrorCode = "user_exists" | "user_unknown" | "user_name" | "u
 export class AccountError extends CodedError<AccountErrorCode> {}
 
 /** Longest user name, in characters. */
-export const USER_NAME_LENGTH_MAX = 64;
+const USER_NAME_LENGTH_MAX = 64;
 /** Letters and digits of any script and `._@+-`: safe in a log line, a shell and a URL. */
 const USER_NAME = /^[\p{L}\p{N}._@+-]+$/u;
 const PAGE = 1000;
@@ -22,11 +22,19 @@ export class Accounts {
   readonly #users: UserStore;
   readonly #sessions: SessionStore;
   readonly #clock: Clock;
+  readonly #passwordLengthMin: number;
 
-  constructor(options: { users: UserStore; sessions: SessionStore; clock: Clock }) {
+  /** @param options.passwordLengthMin characters that a new password needs; default 1, as for a demo's */
+  constructor(options: {
+    users: UserStore;
+    sessions: SessionStore;
+    clock: Clock;
+    passwordLengthMin?: number;
+  }) {
     this.#users = options.users;
     this.#sessions = options.sessions;
     this.#clock = options.clock;
+    this.#passwordLengthMin = options.passwordLengthMin ?? 1;
   }
 
   async add(name: string, password: string, role: string): Promise<void> {
@@ -82,8 +90,7 @@ export class Accounts {
   }
 
   async #hash(password: string): Promise<string> {
-    // How short is too short is for whoever asks people for passwords; the demo's are as short as can be.
-    const fault = passwordFault(password, 1);
+    const fault = passwordFault(password, this.#passwordLengthMin);
     if (fault !== null) throw new AccountError("user_password", fault);
     return hashPassword(password);
   }

@@ -2,7 +2,7 @@ import { grantMatcher, type TopicMatcher } from "#protocol/topic-matcher.ts";
 import type { Grants } from "./identity.ts";
 
 /** Answers remembered for grants that many identities share, such as a role's. */
-export const SHARED_ANSWERS_MAX = 4096;
+const SHARED_ANSWERS_MAX = 4096;
 /** Answers remembered for grants that one token brought: there may be as many of them as connections. */
 export const TOKEN_ANSWERS_MAX = 64;
 

@@ -53,8 +53,3 @@ export function isRevokedBy(identity: Identity, filter: RevocationFilter): boole
     (filter.tokenId === undefined || filter.tokenId === identity.tokenId)
   );
 }
-
-/** The payload for a subscription whose selector was written as `pattern`; null when none is attached. */
-export function payloadFor(identity: Identity, pattern: string): object | null {
-  return identity.payloads?.find((candidate) => candidate.topics.covers(pattern))?.payload ?? null;
-}

@@ -61,10 +61,10 @@ test("isOutdated: a hash of another cost is to be made anew", async () => {
 });
 
 test("passwordFault: says what is wrong, counted in characters, not in code units", () => {
-  assert.match(passwordFault("short") ?? "", /at least 8/);
-  assert.match(passwordFault("🔑🔑🔑🔑") ?? "", /at least 8/);
-  assert.match(passwordFault("x".repeat(1025)) ?? "", /longer than 1024 bytes/);
+  assert.match(passwordFault("short", 8) ?? "", /at least 8/);
+  assert.match(passwordFault("🔑🔑🔑🔑", 8) ?? "", /at least 8/);
+  assert.match(passwordFault("x".repeat(1025), 8) ?? "", /longer than 1024 bytes/);
   assert.match(passwordFault("", 1) ?? "", /empty/);
   assert.equal(passwordFault("demo", 1), null);
-  assert.equal(passwordFault("long enough"), null);
+  assert.equal(passwordFault("long enough", 8), null);
 });

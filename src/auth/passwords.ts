@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 
 /** Longest password, in bytes of UTF-8; longer ones are refused unread. */
 export const PASSWORD_BYTES_MAX = 1024;
-/** Shortest password that a user may be given, in characters (NIST SP 800-63B, 5.1.1.2). */
+/** Shortest password that people may choose, in characters (NIST SP 800-63B, 5.1.1.2). */
 export const PASSWORD_LENGTH_MIN = 8;
 
 /** What a hash costs. Memory in KiB. */
@@ -26,9 +26,9 @@ const derive = promisify(argon2);
 /**
  * What is wrong with a password for a user, in words for the one who chose it; null for a good one.
  *
- * @param lengthMin in characters; default `PASSWORD_LENGTH_MIN`
+ * @param lengthMin in characters
  */
-export function passwordFault(password: string, lengthMin = PASSWORD_LENGTH_MIN): string | null {
+export function passwordFault(password: string, lengthMin: number): string | null {
   if (password === "") return "a password can't be empty";
   if ([...password].length < lengthMin) return `a password needs at least ${lengthMin} characters`;
   return isOversized(password) ? `a password can't be longer than ${PASSWORD_BYTES_MAX} bytes` : null;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { compileMatcher, type TopicMatcher } from "#protocol/topic-matcher.ts";
 import { grantsFromTexts, grantsOf, NO_GRANTS } from "./grants.ts";
-import { type Identity, isRevokedBy, payloadFor } from "./identity.ts";
+import { type Identity, isRevokedBy } from "./identity.ts";
 import { mayPublish, mayReceive, maySubscribe, type OpenAccess } from "./policy.ts";
 
 const open: OpenAccess = {
@@ -95,16 +95,6 @@ test("grants: answers are the matchers' own, remembered or not", () => {
       },
     ),
   );
-});
-
-test("payloadFor: the first detail whose topics match the selector's text wins", () => {
-  const payloads = [
-    { topics: grantsFromTexts(["/a"]), payload: { n: 1 } },
-    { topics: grantsFromTexts(["*"]), payload: { n: 2 } },
-  ];
-  assert.deepEqual(payloadFor(identity([], { payloads }), "/a"), { n: 1 });
-  assert.deepEqual(payloadFor(identity([], { payloads }), "/other"), { n: 2 });
-  assert.equal(payloadFor(identity([]), "/a"), null);
 });
 
 test("isRevokedBy: every field that is given must agree, and anonymous is never meant", () => {

@@ -14,7 +14,7 @@ const PRUNE_EVERY_MS = 3_600_000;
 /** Revocations read at once. */
 const PAGE = 10_000;
 /** Most revocations held in memory; see `#floorMs` for what happens above. */
-export const HELD_MAX = 100_000;
+const HELD_MAX = 100_000;
 
 /**
  * What was revoked before its time: in memory, so that checking a token asks no database, and followed there, so that

@@ -14,7 +14,7 @@ import type { Revocations } from "./revocations.ts";
  * For this long after a refresh the token that it replaced is taken once more, in milliseconds: an answer that was
  * lost on its way must not sign its client out. Of two holders one is still found out, at the refresh after.
  */
-export const RETRY_WINDOW_MS = 10_000;
+const RETRY_WINDOW_MS = 10_000;
 /** How often a refresh looks again when another was faster. */
 const RACES_MAX = 3;
 

@@ -48,7 +48,7 @@ export async function readPassword(
   return password;
 }
 
-/** What a line typed unseen has come to: raw keys in, the line out. Pure. */
+/** What a line typed unseen has come to: raw keys in, the line out. Pure. Exported for tests. */
 export class HiddenLine {
   readonly #characters: string[] = [];
 

@@ -1,12 +1,8 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { signAccessToken } from "#auth/access-token.ts";
-import { userNameFault } from "#auth/accounts.ts";
-import { openSigningKeys } from "#auth/signing-keys.ts";
-import { silentLogger } from "#base/logger.ts";
-import { SystemClock } from "#base/system-clock.ts";
+import { issueToken } from "#app/accounts-desk.ts";
+import { codeOf, messageOf } from "#base/errors.ts";
 import { parseDurationMs } from "#base/units.ts";
 import { DEFAULT_FILE, loadConfig } from "#config/load.ts";
-import { openStorage } from "#storage/storage.ts";
 import { needRole } from "./user.ts";
 
 interface Options {
@@ -34,7 +30,6 @@ export function addTokenCommand(program: Command): void {
     .option(
       "--name <name>",
       "who holds it, for logs and limits: the token's sub is token:NAME (default: the role)",
-      nameOf,
     )
     .option("--json", "answer as JSON, with its expiry")
     .option("-c, --config <file>", `configuration file (default: ./${DEFAULT_FILE} if there is one)`)
@@ -44,23 +39,16 @@ export function addTokenCommand(program: Command): void {
       if (config.database === "sqlite::memory:") {
         command.error("error: `database` is in memory, so no other process can share its signing key");
       }
-      const clock = new SystemClock();
-      await using storage = await openStorage(config.database, { clock, logger: silentLogger });
-      const keys = await openSigningKeys(storage.keys, clock);
-      const { issuer, audience } = config.auth;
-      // No user's name holds a colon, so none is mistaken for the holder of a token.
-      const user = `token:${options.name ?? options.role}`;
-      const claims = { user, role: options.role, sessionId: null, ttlMs: options.ttl };
-      const { token, verified } = await signAccessToken(claims, { issuer, audience, keys, clock });
-      const answer = {
-        access_token: token,
-        token_type: "Bearer",
-        expires_in: (verified.expiresAtMs - verified.issuedAtMs) / 1000,
-        expires_at: new Date(verified.expiresAtMs).toISOString(),
-        role: options.role,
-        sub: user,
-      };
-      process.stdout.write(options.json ? `${JSON.stringify(answer, null, 2)}\n` : `${token}\n`);
+      try {
+        const { role, ttl, name = role } = options;
+        const answer = await issueToken(config, { role, name, ttlMs: ttl });
+        process.stdout.write(
+          options.json ? `${JSON.stringify(answer, null, 2)}\n` : `${answer.access_token}\n`,
+        );
+      } catch (error) {
+        if (codeOf(error) === "user_name") command.error(`error: --name: ${messageOf(error)}`);
+        throw error;
+      }
     });
 }
 
@@ -70,10 +58,4 @@ function ttlOf(text: string): number {
     throw new InvalidArgumentError("It must be a duration from 1s to 366d, such as 12h.");
   }
   return ms;
-}
-
-function nameOf(text: string): string {
-  const fault = userNameFault(text);
-  if (fault !== null) throw new InvalidArgumentError(`${fault[0]?.toUpperCase()}${fault.slice(1)}.`);
-  return text;
 }

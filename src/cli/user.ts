@@ -1,12 +1,10 @@
 import type { Command } from "commander";
-import { AccountError, Accounts } from "#auth/accounts.ts";
-import { passwordFault } from "#auth/passwords.ts";
+import { withAccounts } from "#app/accounts-desk.ts";
+import type { Accounts } from "#auth/accounts.ts";
 import type { UserRecord } from "#auth/ports.ts";
-import { silentLogger } from "#base/logger.ts";
-import { SystemClock } from "#base/system-clock.ts";
+import { codeOf, messageOf } from "#base/errors.ts";
 import type { Config } from "#config/config.ts";
 import { DEFAULT_FILE, loadConfig } from "#config/load.ts";
-import { openStorage } from "#storage/storage.ts";
 import { PromptError, readPassword } from "./prompt.ts";
 
 interface Options {
@@ -36,7 +34,7 @@ export function addUserCommand(program: Command): void {
       const role = options.role ?? "";
       needRole(config, role, command);
       const password = await newPassword(options, command);
-      await withAccounts(config, command, (accounts) => accounts.add(name, password, role));
+      await onAccounts(config, command, (accounts) => accounts.add(name, password, role));
       say(`added ${name}, role ${role}`);
     });
 
@@ -46,7 +44,7 @@ export function addUserCommand(program: Command): void {
     .option("--json", "answer as JSON")
     .option(...file)
     .action(async (options: Options, command: Command) => {
-      const users = await withAccounts(loadConfig(options.config), command, (accounts) =>
+      const users = await onAccounts(loadConfig(options.config), command, (accounts) =>
         Array.fromAsync(accounts.list()),
       );
       process.stdout.write(
@@ -62,7 +60,7 @@ export function addUserCommand(program: Command): void {
     .action(async (name: string, options: Options, command: Command) => {
       const config = loadConfig(options.config);
       const password = await newPassword(options, command);
-      await withAccounts(config, command, (accounts) => accounts.setPassword(name, password));
+      await onAccounts(config, command, (accounts) => accounts.setPassword(name, password));
       say(`changed the password of ${name}; running gateways sign ${name} out within seconds`);
     });
 
@@ -77,7 +75,7 @@ export function addUserCommand(program: Command): void {
       .description(description)
       .option(...file)
       .action(async (name: string, options: Options, command: Command) => {
-        await withAccounts(loadConfig(options.config), command, (accounts) => accounts[verb](name));
+        await onAccounts(loadConfig(options.config), command, (accounts) => accounts[verb](name));
         say(
           `${done} ${name}${verb === "enable" ? "" : `; running gateways sign ${name} out within seconds`}`,
         );
@@ -92,32 +90,28 @@ export function needRole(config: Config, role: string, command: Command): void {
   command.error(`error: there is no role ${JSON.stringify(role)} in auth.roles; there are: ${known}`);
 }
 
-/** Opens the database for the time of `use`. */
-async function withAccounts<Result>(
+/** A name or password that no user may have is bad usage, and ends the command as such. */
+async function onAccounts<Result>(
   config: Config,
   command: Command,
   use: (accounts: Accounts) => Promise<Result>,
 ): Promise<Result> {
-  const clock = new SystemClock();
-  await using storage = await openStorage(config.database, { clock, logger: silentLogger });
   try {
-    return await use(new Accounts({ users: storage.users, sessions: storage.sessions, clock }));
+    return await withAccounts(config, use);
   } catch (error) {
-    if (error instanceof AccountError && error.code === "user_name") command.error(`error: ${error.message}`);
+    const code = codeOf(error);
+    if (code === "user_name" || code === "user_password") command.error(`error: ${messageOf(error)}`);
     throw error;
   }
 }
 
 async function newPassword(options: Options, command: Command): Promise<string> {
   try {
-    const password = await readPassword({
+    return await readPassword({
       stdin: options.passwordStdin === true,
       label: "New password",
       confirm: true,
     });
-    const fault = passwordFault(password);
-    if (fault !== null) command.error(`error: ${fault}`);
-    return password;
   } catch (error) {
     if (error instanceof PromptError) command.error(`error: ${error.message}`);
     throw error;
