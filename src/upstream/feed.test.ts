@@ -1,21 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { silentLogger } from "#base/logger.ts";
 import { seededRandom } from "#base/random.ts";
-import { VirtualClock } from "#base/virtual-clock.ts";
-import { FeedServer, type FeedServerOptions } from "../../test/helpers/feed-server.ts";
-import { openFeed } from "./feed.ts";
+import { FeedRig, GATHER_MS, LINGER_MS } from "../../test/helpers/feed-rig.ts";
 import { HANDOVER_MS, QUIET_MS } from "./pool.ts";
-import type { Feed, FeedEvent, FeedSettings, GapInfo, PoolSettings } from "./ports.ts";
 
 /** STREAMKEEPER_TEST_SEEDS asks for more: `100` runs the seeds 1 to 100. */
 const SEEDS = Array.from({ length: Number(process.env.STREAMKEEPER_TEST_SEEDS ?? 3) }, (_, n) => n + 1);
-const LINGER_MS = 5000;
-const GATHER_MS = 50;
 
 describe("feed", () => {
   test("feed: without keys in its URL it holds one link from start to end, and leaves nothing", async () => {
-    await using rig = await Rig.open({ path: "/all", topic: "/news", key: null });
+    await using rig = await FeedRig.open({ path: "/all", topic: "/news", key: null });
     await rig.until("the link", () => rig.server.streams === 1);
     assert.equal(rig.feed.topicKey("/news"), "");
     assert.equal(rig.feed.topicKey("/other"), null);
@@ -40,7 +34,7 @@ describe("feed", () => {
   });
 
   test("feed: keys are gathered into one request, and only theirs are published", async () => {
-    await using rig = await Rig.open();
+    await using rig = await FeedRig.open();
     for (const key of ["A", "B/1", "C,D"]) assert.equal(rig.feed.want(key), "ok");
     await rig.until("the link", () => rig.server.streams === 1);
     assert.equal(rig.server.requests.length, 1);
@@ -56,7 +50,7 @@ describe("feed", () => {
   });
 
   test("feed: a key lingers, comes back free, and its link is closed with the last one", async () => {
-    await using rig = await Rig.open();
+    await using rig = await FeedRig.open();
     await rig.hold("A");
     rig.feed.unwant("A");
     rig.feed.unwant("A");
@@ -77,7 +71,7 @@ describe("feed", () => {
   });
 
   test("feed: a later key gets a link of its own, in quiet times the two become one, and nothing is lost or doubled", async () => {
-    await using rig = await Rig.open();
+    await using rig = await FeedRig.open();
     await rig.hold("A");
     rig.publish("A", "A");
     await rig.hold("B");
@@ -95,7 +89,7 @@ describe("feed", () => {
   });
 
   test("feed: quiet keys are handed over too, by time", async () => {
-    await using rig = await Rig.open();
+    await using rig = await FeedRig.open();
     await rig.hold("A");
     await rig.hold("B");
     rig.clock.advance(QUIET_MS);
@@ -107,7 +101,7 @@ describe("feed", () => {
   });
 
   test("feed: the bounds are hard, a key that finds no place is refused, one that lingers gives way", async () => {
-    await using rig = await Rig.open({ pool: { keysPerLink: 2, linksMax: 2 } });
+    await using rig = await FeedRig.open({ pool: { keysPerLink: 2, linksMax: 2 } });
     for (const key of ["A", "B", "C"]) await rig.hold(key);
     await rig.hold("D");
     assert.equal(rig.feed.want("E"), "full");
@@ -122,7 +116,7 @@ describe("feed", () => {
   });
 
   test("feed: with one link only, a new key reopens it where it stopped", async () => {
-    await using rig = await Rig.open({ pool: { linksMax: 1 } });
+    await using rig = await FeedRig.open({ pool: { linksMax: 1 } });
     await rig.hold("A");
     rig.publish("A", "A");
     await rig.caughtUp();
@@ -137,7 +131,7 @@ describe("feed", () => {
   });
 
   test("feed: one key a link, where the URL takes one", async () => {
-    await using rig = await Rig.open({ path: "/quotes?symbols={key}", key: null, pool: { linksMax: 3 } });
+    await using rig = await FeedRig.open({ path: "/quotes?symbols={key}", key: null, pool: { linksMax: 3 } });
     for (const key of ["A", "B", "C"]) rig.feed.want(key);
     assert.equal(rig.feed.want("D"), "full");
     await rig.until("three links", () => rig.server.streams === 3);
@@ -147,7 +141,7 @@ describe("feed", () => {
   });
 
   test("feed: killed and started again, it loses and doubles nothing that it can replay", async () => {
-    await using rig = await Rig.open();
+    await using rig = await FeedRig.open();
     await rig.hold("A");
     await rig.hold("B");
     for (let round = 0; round < 5; round++) {
@@ -165,7 +159,7 @@ describe("feed", () => {
   });
 
   test("feed: without event ids a lost link is a gap on its topics, told before what comes next", async () => {
-    await using rig = await Rig.open({ server: { ids: false } });
+    await using rig = await FeedRig.open({ server: { ids: false } });
     rig.feed.want("A");
     await rig.hold("B");
     assert.equal(rig.gaps.length, 0);
@@ -179,7 +173,7 @@ describe("feed", () => {
   });
 
   test("feed: without event ids a merger doubles nothing and keeps the order", async () => {
-    await using rig = await Rig.open({ server: { ids: false } });
+    await using rig = await FeedRig.open({ server: { ids: false } });
     await rig.hold("A");
     await rig.hold("B");
     let at = 0;
@@ -192,7 +186,7 @@ describe("feed", () => {
   });
 
   test("feed: an old link is replaced by a new one before it is closed, and nothing is lost or doubled", async () => {
-    await using rig = await Rig.open({ rotateAfterMs: 20_000 });
+    await using rig = await FeedRig.open({ rotateAfterMs: 20_000 });
     await rig.hold("A");
     let at = 0;
     await rig.until("three rotations", () => {
@@ -207,7 +201,7 @@ describe("feed", () => {
   });
 
   test("feed: a key that the feed does not know leaves the others in peace", async () => {
-    await using rig = await Rig.open();
+    await using rig = await FeedRig.open();
     rig.server.script = (request, response) => {
       if (request.url?.includes("BAD") !== true) return false;
       response.writeHead(404).end();
@@ -224,7 +218,7 @@ describe("feed", () => {
   });
 
   test("feed: a merger that the feed refuses is given up, the links stay, and it is not tried at once again", async () => {
-    await using rig = await Rig.open({ retryMaxMs: 30_000 });
+    await using rig = await FeedRig.open({ retryMaxMs: 30_000 });
     rig.server.script = (request, response) => {
       if (request.url?.includes(",") !== true) return false;
       response.writeHead(414).end();
@@ -241,7 +235,7 @@ describe("feed", () => {
   });
 
   test("feed: what can't be mapped is counted, the link stays", async () => {
-    await using rig = await Rig.open();
+    await using rig = await FeedRig.open();
     await rig.hold("A");
     rig.server.write('data: {\n\ndata: {"sym":1}\n\ndata: {"symbol":""}\n\n');
     rig.publish("A");
@@ -257,7 +251,7 @@ describe("feed", () => {
   for (const seed of SEEDS) {
     test(`feed: while links break and keys come and go, each event comes once, in order (seed ${seed})`, async () => {
       const random = seededRandom(seed);
-      await using rig = await Rig.open({
+      await using rig = await FeedRig.open({
         pool: { keysPerLink: 4, linksMax: 4, lingerMs: 500 },
         rotateAfterMs: 1000,
       });
@@ -290,138 +284,3 @@ describe("feed", () => {
     });
   }
 });
-
-interface RigOptions {
-  readonly path?: string;
-  readonly topic?: string;
-  readonly key?: string | null;
-  readonly pool?: Partial<PoolSettings>;
-  readonly rotateAfterMs?: number;
-  readonly retryMaxMs?: number;
-  readonly server?: FeedServerOptions;
-}
-
-/** A feed on a real server, in virtual time: `until` and `pass` let sockets and clock run on together. */
-class Rig implements AsyncDisposable {
-  readonly clock = new VirtualClock();
-  readonly events: FeedEvent[] = [];
-  readonly gaps: { topics: readonly string[]; info: GapInfo }[] = [];
-  readonly server: FeedServer;
-  readonly feed: Feed;
-  readonly #published = new Map<string, number[]>();
-
-  static async open(options: RigOptions = {}): Promise<Rig> {
-    return new Rig(await FeedServer.open(options.server), options);
-  }
-
-  constructor(server: FeedServer, options: RigOptions) {
-    this.server = server;
-    const settings: FeedSettings = {
-      name: "test",
-      urls: [`${server.origin}${options.path ?? "/quotes?symbols={keys}"}`],
-      topic: options.topic ?? "/quotes/{key}",
-      headers: {},
-      items: null,
-      key: options.key === undefined ? "/symbol" : options.key,
-      state: "last",
-      access: "private",
-      pool: { keysPerLink: 50, linksMax: 8, lingerMs: LINGER_MS, gatherMs: GATHER_MS, ...options.pool },
-      health: {
-        connectTimeoutMs: 60_000,
-        idleTimeoutMs: 600_000,
-        rotateAfterMs: options.rotateAfterMs ?? 0,
-        eventBytesMax: 65_536,
-      },
-      retry: { minMs: 20, maxMs: options.retryMaxMs ?? 200, resetAfterMs: 1000 },
-    };
-    this.feed = openFeed(settings, {
-      clock: this.clock,
-      random: seededRandom(7),
-      log: silentLogger,
-      sink: {
-        publish: (event) => this.events.push(event),
-        gap: (topics, info) => this.gaps.push({ topics, info }),
-      },
-    });
-  }
-
-  /** Lets time pass, a millisecond for each turn of the event loop, until something holds. */
-  async until(what: string, holds: () => boolean): Promise<void> {
-    const deadlineMs = performance.now() + 10_000;
-    while (!holds()) {
-      if (performance.now() > deadlineMs) assert.fail(`not in time: ${what}`);
-      await new Promise((resolve) => setImmediate(resolve));
-      this.clock.advance(1);
-    }
-  }
-
-  async pass(ms: number): Promise<void> {
-    const untilMs = this.clock.monotonicMs() + ms;
-    await this.until("time to pass", () => this.clock.monotonicMs() >= untilMs);
-  }
-
-  async hold(key: string): Promise<void> {
-    assert.equal(this.feed.want(key), "ok");
-    await this.until(`a link for ${key}`, () => this.isServed(key));
-  }
-
-  /** Whether the server has open streams that carry these keys, and nothing is being dialled. */
-  isServed(...keys: string[]): boolean {
-    const served = this.server.keysServed();
-    return (
-      keys.every((key) => served.has(key)) &&
-      this.feed.stats().links.every((link) => link.state !== "connecting")
-    );
-  }
-
-  publish(...keys: string[]): void {
-    for (const key of keys) {
-      const id = this.server.publish(key);
-      const ids = this.#published.get(key);
-      if (ids === undefined) this.#published.set(key, [id]);
-      else ids.push(id);
-    }
-  }
-
-  lastPublished(key: string): number | undefined {
-    return this.#published.get(key)?.at(-1);
-  }
-
-  lastOf(key: string): number | undefined {
-    return this.#received(key).at(-1);
-  }
-
-  caughtUp(): Promise<void> {
-    return this.until("the last events", () =>
-      [...this.#published.keys()].every((key) => this.lastOf(key) === this.lastPublished(key)),
-    );
-  }
-
-  assertExact(keys: Iterable<string> = this.#published.keys()): void {
-    for (const key of keys)
-      assert.deepEqual(this.#received(key), this.#published.get(key), `events of ${key}`);
-  }
-
-  assertNoneTwice(): void {
-    for (const key of this.#published.keys()) {
-      const received = this.#received(key);
-      assert.ok(
-        received.every((n, at) => at === 0 || n > (received[at - 1] as number)),
-        `${key} in order, none twice: ${received}`,
-      );
-    }
-  }
-
-  #received(key: string): number[] {
-    return this.events
-      .filter((event) => event.key === key)
-      .map((event) => JSON.parse(event.data).n as number);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.feed.close();
-    assert.equal(this.clock.timersPending, 0, "no timer is left");
-    assert.equal(this.feed.stats().sockets, 0, "no socket is left");
-    await this.server.kill();
-  }
-}

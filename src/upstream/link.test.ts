@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
 import { describe, test } from "node:test";
 import type { Clock } from "#base/clock.ts";
 import { silentLogger } from "#base/logger.ts";
@@ -7,6 +6,7 @@ import { seededRandom } from "#base/random.ts";
 import { SystemClock } from "#base/system-clock.ts";
 import { VirtualClock } from "#base/virtual-clock.ts";
 import { FeedServer, until } from "../../test/helpers/feed-server.ts";
+import { SilentServer } from "../../test/helpers/silent-server.ts";
 import { Dialer, type DialRequest } from "./dialer.ts";
 import type { StreamEvent } from "./event-stream.ts";
 import { FeedCounters } from "./feed-counters.ts";
@@ -378,33 +378,5 @@ class Rig implements LinkOwner, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.link.destroy("closed");
     await this.dialer.drained();
-  }
-}
-
-/** Accepts connections; says a given text once it is asked, and ends, or says nothing at all. */
-class SilentServer implements AsyncDisposable {
-  bytes = 0;
-  readonly #server = createServer();
-
-  static async open(text?: string): Promise<SilentServer> {
-    const silent = new SilentServer();
-    silent.#server.on("connection", (socket) => {
-      socket.on("error", () => {});
-      socket.on("data", (chunk) => {
-        silent.bytes += chunk.length;
-        if (text !== undefined) socket.end(text);
-      });
-    });
-    await new Promise<void>((resolve) => silent.#server.listen(0, "127.0.0.1", resolve));
-    return silent;
-  }
-
-  get origin(): string {
-    const address = this.#server.address();
-    return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 }

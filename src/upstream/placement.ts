@@ -31,7 +31,7 @@ export type PlacementChange =
 
 export interface PlacementLimits {
   readonly keysPerLink: number;
-  /** Of all links at any time, those that replace others included. */
+  /** Of all links at any time, those that replace others included; only a rotation may take one more. */
   readonly linksMax: number;
 }
 
@@ -39,7 +39,7 @@ export interface PlacementLimits {
  * Where keys go. Keys without a link get a new one, so that no other link is disturbed, while there is more than one
  * place left; the last place is kept for replacing links before they are closed, and used for new ones only when
  * every other link is full. In quiet times sparse links are merged into one, and a link that half of its keys have
- * left is replaced by a leaner one; one such change at a time.
+ * left is replaced by a leaner one; one such change at a time, and only while a place is free for it.
  *
  * Keys that find no place now find one when the links that connect, or are being replaced, have come to rest.
  */

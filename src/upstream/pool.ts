@@ -1,16 +1,14 @@
-import { hash } from "node:crypto";
 import type { Timer } from "#base/clock.ts";
 import { Dialer, type DialRequest } from "./dialer.ts";
 import type { StreamEvent } from "./event-stream.ts";
 import type { FeedCounters } from "./feed-counters.ts";
-import { Handover } from "./handover.ts";
 import { Link, type LinkOwner } from "./link.ts";
 import { LINK_REASONS, type LinkReason } from "./link-reason.ts";
-import type { Mapping, MappingFault } from "./mapping.ts";
+import type { Mapping } from "./mapping.ts";
 import { type PlacedLink, type PlacementLimits, planPlacement } from "./placement.ts";
-import type { FeedContext, FeedEvent, FeedSettings, LinkStats } from "./ports.ts";
+import type { FeedContext, FeedSettings, LinkStats } from "./ports.ts";
 import { QuietLog } from "./quiet-log.ts";
-import { RecentIds } from "./recent-ids.ts";
+import { Routes } from "./routes.ts";
 import { isSettled, type Route, type Seat, type Takeover } from "./seat.ts";
 import { expandUrl, type KeysPerRequest } from "./url-template.ts";
 
@@ -20,39 +18,23 @@ export const HANDOVER_MS = 2000;
 /** Links are merged when no key has come or gone for so long. */
 export const QUIET_MS = 1000;
 
-/** Events of a feed whose ids are remembered. */
-const RECENT_IDS_MAX = 4096;
-
 /**
- * A feed's links: places keys on them as `placement` decides, replaces links before they are closed as `handover`
- * decides, and hands on the events of each key from the one link that owns it.
+ * A feed's links: places keys on them as `placement` decides, and replaces a link by opening its successor before
+ * it is closed. Which of the two a key's events are taken from meanwhile is `routes`' business.
  */
 export class Pool implements LinkOwner {
   readonly dialer: Dialer;
   readonly #settings: FeedSettings;
   readonly #context: FeedContext;
   readonly #counters: FeedCounters;
-  readonly #mapping: Mapping;
   readonly #quietLog: QuietLog;
   readonly #limits: PlacementLimits;
-  /** The one route of a feed without keys in its URL; null in others. */
-  readonly #whole: Route | null;
-  readonly #routes = new Map<string, Route>();
+  readonly #routes: Routes;
   readonly #seats = new Map<number, Seat>();
   #linkId = 0;
-  readonly #recent = new RecentIds(RECENT_IDS_MAX);
   #planTimer: { readonly timer: Timer; readonly dueMs: number } | null = null;
   #keysChangedAtMs: number;
   #replaceNotBeforeMs = 0;
-  // Of the event that is being mapped.
-  #arrivingSeat: Seat | null = null;
-  #arrivingId: string | null = null;
-  /** How many items of each topic it has had; kept only while a key is handed over. */
-  readonly #ordinals = new Map<string, number>();
-  readonly #mapped = {
-    item: (event: FeedEvent) => this.#item(event),
-    fault: (fault: MappingFault) => this.#fault(fault),
-  };
 
   constructor(
     settings: FeedSettings,
@@ -64,33 +46,40 @@ export class Pool implements LinkOwner {
     this.#settings = settings;
     this.#context = context;
     this.#counters = counters;
-    this.#mapping = mapping;
     this.#quietLog = new QuietLog(context.log, context.clock);
     this.#limits = {
       linksMax: settings.pool.linksMax,
       keysPerLink: mode === "one" ? 1 : settings.pool.keysPerLink,
     };
-    this.#whole = mode === "none" ? { key: "", seat: null, handover: null } : null;
+    this.#routes = new Routes(mode !== "none", {
+      settings,
+      mapping,
+      counters,
+      sink: context.sink,
+      quietLog: this.#quietLog,
+      moved: (route, heir) => this.#moved(route, heir),
+    });
     this.#keysChangedAtMs = context.clock.monotonicMs();
     this.dialer = new Dialer(context.clock);
   }
 
   get keys(): number {
-    return this.#routes.size;
+    return this.#routes.keys;
   }
 
   /** Opens the link of a feed without keys in its URL; others open theirs when keys are held. */
   open(): void {
-    if (this.#whole !== null) this.#takeSeat([this.#whole]).link.open();
+    const { whole } = this.#routes;
+    if (whole !== null) this.#takeSeat([whole], []).link.open();
   }
 
   has(key: string): boolean {
-    return this.#routes.has(key);
+    return this.#routes.get(key) !== undefined;
   }
 
   /** Gives a key a place, after the others that are gathered with it. */
   hold(key: string): void {
-    this.#routes.set(key, { key, seat: null, handover: null });
+    this.#routes.add(key);
     this.#keysChanged();
   }
 
@@ -102,14 +91,14 @@ export class Pool implements LinkOwner {
   release(key: string): void {
     const route = this.#routes.get(key);
     if (route === undefined) return;
-    this.#routes.delete(key);
+    this.#routes.remove(route);
     const takeover = route.handover?.heir.takingOver;
     if (takeover?.pending.delete(route)) this.#completeIfDone(takeover);
     this.#keysChanged();
   }
 
   stats(): LinkStats[] {
-    const held = this.#countHeld();
+    const held = this.#routes.countHeld();
     return Array.from(this.#seats.values(), (seat) =>
       seat.link.stats(held.get(seat) ?? 0, seat.takingOver !== null),
     );
@@ -133,7 +122,7 @@ export class Pool implements LinkOwner {
   request(link: Link, attempt: number): DialRequest {
     const seat = this.#seats.get(link.id);
     const { urls, headers } = this.#settings;
-    if (seat !== undefined && this.#whole === null) seat.keys = this.#keysOf(seat);
+    if (seat !== undefined) seat.keys = this.#routes.keysOf(seat);
     const url = expandUrl(urls[attempt % urls.length] ?? urls[0], seat?.keys ?? []);
     const takeover = seat?.takingOver ?? null;
     if (takeover === null) return { url, headers, lastEventId: link.lastEventId };
@@ -144,11 +133,7 @@ export class Pool implements LinkOwner {
 
   event(link: Link, event: StreamEvent): void {
     const seat = this.#seats.get(link.id);
-    if (seat === undefined) return;
-    this.#arrivingSeat = seat;
-    this.#arrivingId = event.id;
-    if (this.#ordinals.size > 0) this.#ordinals.clear();
-    this.#mapping.map(event, seat.keys.length === 1 ? (seat.keys[0] as string) : null, this.#mapped);
+    if (seat !== undefined) this.#routes.arrive(seat, event);
   }
 
   opened(link: Link, resumed: boolean): void {
@@ -156,8 +141,9 @@ export class Pool implements LinkOwner {
     if (seat === undefined) return;
     const { clock } = this.#context;
     seat.aged = false;
-    if (seat.lost !== null && !resumed)
+    if (seat.lost !== null && !resumed) {
       this.#gap(seat, seat.lost.reason, clock.monotonicMs() - seat.lost.atMs);
+    }
     seat.lost = null;
     const takeover = seat.takingOver;
     if (takeover === null) {
@@ -181,7 +167,7 @@ export class Pool implements LinkOwner {
     if (takeover.resumes && heirIsOpen) {
       // Either could bring what is still missing; the new one is to stay.
       this.#finish(takeover);
-    } else if (givingUp !== null || wasOpen || takeover.optional || link.state.name === "ended") {
+    } else {
       // The old links can resume, if they must; a new one that did not can't tell what they had still to bring.
       if (takingOver !== null) this.#pauseReplacing();
       this.#disband(takeover);
@@ -195,66 +181,8 @@ export class Pool implements LinkOwner {
     this.#planIn(0);
   }
 
-  // Events on their way from a link to the sink.
-
-  #item(event: FeedEvent): void {
-    const route = this.#whole ?? this.#routes.get(event.key);
-    if (route === undefined) {
-      this.#counters.unwanted++;
-      return;
-    }
-    const { handover, seat } = route;
-    const isOwners = seat === this.#arrivingSeat;
-    const isHeirs = handover?.heir === this.#arrivingSeat;
-    if (!isOwners && !isHeirs) {
-      // Of a link that still asks for a key that it has lost.
-      this.#counters.doubles++;
-      return;
-    }
-    if (handover === null) {
-      this.#publish(event);
-      return;
-    }
-    const id = this.#identify(event);
-    const { events, heir } = handover;
-    const wasDone = events.isDone;
-    const doublesBefore = events.doubles;
-    const ready = isHeirs ? events.fromHeir(id, event) : events.fromOwner(id, event);
-    this.#counters.doubles += events.doubles - doublesBefore;
-    for (const each of ready) this.#publish(each);
-    if (events.isDone && !wasDone) this.#moved(route, heir);
-    if (events.isForgotten) route.handover = null;
-  }
-
-  /** What the event is known by on both links. Items of one event share its id: those of one topic are told apart by their order. */
-  #identify({ topic, type, data }: FeedEvent): string {
-    const id = this.#arrivingId;
-    if (id === null) return hash("sha256", `${type}\n${data}`, "base64");
-    if (this.#settings.items === null) return id;
-    const ordinal = this.#ordinals.get(topic) ?? 0;
-    this.#ordinals.set(topic, ordinal + 1);
-    return `${ordinal} ${topic} ${id}`;
-  }
-
-  #publish(event: FeedEvent, id = this.#arrivingId): void {
-    this.#counters.events++;
-    if (id !== null && this.#whole === null) this.#recent.note(event.key, id);
-    this.#context.sink.publish(event);
-  }
-
-  #fault(fault: MappingFault): void {
-    this.#counters.faults.add(fault);
-    const link = this.#arrivingSeat?.link.id;
-    this.#quietLog.warn(fault, { feed: this.#settings.name, link, fault }, "event not understood");
-  }
-
   #gap(seat: Seat, reason: LinkReason, downMs: number): void {
-    const topics: string[] = [];
-    for (const route of this.#routes.values()) {
-      const topic = route.seat === seat ? this.#mapping.topics.expand(route.key) : null;
-      if (topic !== null) topics.push(topic);
-    }
-    if (this.#whole !== null) topics.push(...this.#mapping.topicsSeen());
+    const topics = this.#routes.topicsOf(seat);
     if (topics.length === 0) return;
     const info = { feed: this.#settings.name, reason, downMs };
     this.#counters.gaps++;
@@ -290,15 +218,15 @@ export class Pool implements LinkOwner {
     const nowMs = this.#context.clock.monotonicMs();
     const quietAtMs = this.#keysChangedAtMs + QUIET_MS;
     const mayReplace = nowMs >= this.#replaceNotBeforeMs;
-    if (this.#whole === null) this.#place(nowMs >= quietAtMs, mayReplace);
+    if (this.#routes.whole === null) this.#place(nowMs >= quietAtMs, mayReplace);
     if (mayReplace) this.#rotate();
     if (this.#seats.size === 0) return;
     if (!mayReplace) this.#planIn(this.#replaceNotBeforeMs - nowMs);
-    else if (this.#whole === null && nowMs < quietAtMs) this.#planIn(quietAtMs - nowMs);
+    else if (this.#routes.whole === null && nowMs < quietAtMs) this.#planIn(quietAtMs - nowMs);
   }
 
   #place(quiet: boolean, mayReplace: boolean): void {
-    const held = this.#countHeld();
+    const held = this.#routes.countHeld();
     const placed = Array.from(this.#seats.values(), (seat) => ({
       id: seat.link.id,
       keys: seat.keys.length,
@@ -306,24 +234,24 @@ export class Pool implements LinkOwner {
       settled: isSettled(seat),
       state: placedState(seat.link),
     }));
-    const homeless = Array.from(this.#routes.values()).filter((route) => route.seat === null);
-    const keys = homeless.map((route) => route.key);
+    const keys = this.#routes.homeless().map((route) => route.key);
     for (const change of planPlacement(placed, keys, this.#limits, quiet)) {
       switch (change.do) {
         case "close":
           this.#vacate(this.#seatOf(change.link), "unwanted");
           break;
         case "open":
-          this.#takeSeat(this.#routesOf(change.keys)).link.open();
+          this.#takeSeat(this.#routesOf(change.keys), []).link.open();
           break;
         case "join":
-          this.#join(this.#seatOf(change.link), this.#routesOf(change.keys));
+          this.#routes.assignResumed(this.#routesOf(change.keys), this.#seatOf(change.link));
+          this.#seatOf(change.link).link.open();
           break;
         case "replace": {
           if (!mayReplace) break;
           const from = change.links.map((id) => this.#seatOf(id));
           if (change.inPlace) this.#replaceInPlace(from[0] as Seat, this.#routesOf(change.keys));
-          else this.#replace(from, this.#routesOf(change.keys), change.keys.length === 0);
+          else this.#replace(from, this.#routesOf(change.keys));
           break;
         }
       }
@@ -334,10 +262,11 @@ export class Pool implements LinkOwner {
   #rotate(): void {
     const seats = [...this.#seats.values()];
     const aged = seats.find((seat) => seat.aged && seat.link.state.name === "open");
-    if (aged !== undefined && seats.every(isSettled)) this.#replace([aged], [], false);
+    if (aged !== undefined && seats.every(isSettled)) this.#replace([aged], []);
   }
 
-  #takeSeat(routes: readonly Route[], moved: readonly Route[] = []): Seat {
+  /** A new link, not opened yet, for keys that are its own at once, and for keys that it is to take over. */
+  #takeSeat(own: readonly Route[], pending: readonly Route[]): Seat {
     const { clock, random, log } = this.#context;
     const { name, health, retry } = this.#settings;
     const link = new Link(
@@ -354,30 +283,27 @@ export class Pool implements LinkOwner {
       },
       { health, retry },
     );
-    const keys = this.#whole === null ? [...moved, ...routes].map((route) => route.key) : [];
+    const keys = this.#routes.whole === null ? [...pending, ...own].map((route) => route.key) : [];
     const seat: Seat = { link, keys, takingOver: null, givingUp: null, lost: null, aged: false };
     this.#seats.set(link.id, seat);
-    for (const route of routes) this.#assign(route, seat);
+    for (const route of own) this.#routes.assign(route, seat);
     return seat;
   }
 
-  #replace(from: readonly Seat[], added: readonly Route[], optional: boolean): void {
-    const moved = this.#heldBy(from);
+  #replace(from: readonly Seat[], added: readonly Route[]): void {
+    const moved = this.#routes.heldBy(from);
     const heir = this.#takeSeat(added, moved);
     const takeover: Takeover = {
       heir,
       from,
       // Only the one link's own keys can be resumed from its last event: others would miss their beginning.
       resumes: from.length === 1 && added.length === 0,
-      optional,
       pending: new Set(moved),
       deadline: null,
     };
     heir.takingOver = takeover;
     for (const seat of from) seat.givingUp = takeover;
-    for (const route of moved) {
-      route.handover = { heir, events: new Handover(route.handover?.events.remembered) };
-    }
+    for (const route of moved) this.#routes.handOver(route, heir);
     heir.link.open();
   }
 
@@ -385,40 +311,21 @@ export class Pool implements LinkOwner {
   #replaceInPlace(from: Seat, added: readonly Route[]): void {
     const nowMs = this.#context.clock.monotonicMs();
     const wasOpen = from.link.state.name === "open";
-    const seat = this.#takeSeat([...this.#heldBy([from]), ...added]);
-    this.#rememberRecent(added, seat);
+    const seat = this.#takeSeat(this.#routes.heldBy([from]), []);
+    this.#routes.assignResumed(added, seat);
     seat.lost = wasOpen ? { reason: "replaced", atMs: nowMs } : from.lost;
     seat.link.lastEventId = from.link.lastEventId;
     this.#vacate(from, "replaced");
     seat.link.open();
   }
 
-  #join(seat: Seat, added: readonly Route[]): void {
-    for (const route of added) this.#assign(route, seat);
-    this.#rememberRecent(added, seat);
-    seat.link.open();
-  }
-
-  /** A key that was let go and comes back on a link that resumes may be repeated. */
-  #rememberRecent(routes: readonly Route[], seat: Seat): void {
-    const recent = this.#recent.of(new Set(routes.map((route) => route.key)));
-    for (const route of routes) this.#remember(route, seat, recent.get(route.key) ?? new Set());
-  }
-
   /** The heir takes over what is not yet its own. */
   #finish(takeover: Takeover): void {
-    for (const route of [...takeover.pending]) {
-      const { handover } = route;
-      if (handover === null) continue;
-      for (const event of handover.events.finish()) this.#publish(event, null);
-      this.#moved(route, takeover.heir);
-    }
+    for (const route of [...takeover.pending]) this.#routes.finish(route);
     this.#completeIfDone(takeover);
   }
 
   #moved(route: Route, heir: Seat): void {
-    route.seat = heir;
-    if (route.handover?.events.isForgotten) route.handover = null;
     const takeover = heir.takingOver;
     if (takeover === null) return;
     takeover.pending.delete(route);
@@ -440,8 +347,8 @@ export class Pool implements LinkOwner {
     takeover.deadline?.cancel();
     heir.takingOver = null;
     for (const seat of from) seat.givingUp = null;
-    for (const route of pending) if (route.seat !== null) this.#assign(route, route.seat);
-    if (this.#heldBy([heir]).length === 0) this.#vacate(heir, "closed");
+    for (const route of pending) if (route.seat !== null) this.#routes.assign(route, route.seat);
+    if (this.#routes.heldBy([heir]).length === 0) this.#vacate(heir, "closed");
     this.#planIn(0);
   }
 
@@ -450,31 +357,9 @@ export class Pool implements LinkOwner {
     this.#replaceNotBeforeMs = this.#context.clock.monotonicMs() + this.#settings.retry.maxMs;
   }
 
-  /** The route is this link's alone; what it may still repeat stays remembered. */
-  #assign(route: Route, seat: Seat): void {
-    route.seat = seat;
-    this.#remember(route, seat, route.handover?.events.remembered ?? new Set());
-  }
-
-  #remember(route: Route, heir: Seat, before: ReadonlySet<string>): void {
-    route.handover = null;
-    if (before.size === 0) return;
-    const events = new Handover<FeedEvent>(before);
-    events.finish();
-    route.handover = { heir, events };
-  }
-
   #vacate(seat: Seat, reason: LinkReason): void {
     this.#seats.delete(seat.link.id);
     seat.link.destroy(reason);
-  }
-
-  /** Keys that it owns, and those that it takes over. */
-  #keysOf(seat: Seat): string[] {
-    const routes = [...this.#routes.values()];
-    return routes
-      .filter((route) => route.seat === seat || (seat.takingOver?.pending.has(route) ?? false))
-      .map((route) => route.key);
   }
 
   #seatOf(link: number): Seat {
@@ -483,19 +368,6 @@ export class Pool implements LinkOwner {
 
   #routesOf(keys: readonly string[]): Route[] {
     return keys.map((key) => this.#routes.get(key) as Route);
-  }
-
-  #heldBy(seats: readonly Seat[]): Route[] {
-    const routes = this.#whole === null ? [...this.#routes.values()] : [this.#whole];
-    return routes.filter((route) => route.seat !== null && seats.includes(route.seat));
-  }
-
-  #countHeld(): Map<Seat, number> {
-    const held = new Map<Seat, number>();
-    for (const { seat } of this.#routes.values()) {
-      if (seat !== null) held.set(seat, (held.get(seat) ?? 0) + 1);
-    }
-    return held;
   }
 }
 

@@ -17,14 +17,15 @@ export class RecentIds {
     this.#next = this.#next + 1 === this.#size ? 0 : this.#next + 1;
   }
 
-  of(keys: ReadonlySet<string>): Map<string, Set<string>> {
-    const found = new Map<string, Set<string>>();
+  /** The ids of each key, in no order; an event with several items of a key is there once for each. */
+  of(keys: ReadonlySet<string>): Map<string, string[]> {
+    const found = new Map<string, string[]>();
     for (const [at, key] of this.#keys.entries()) {
       const id = this.#ids[at] as string;
       if (id === "" || !keys.has(key)) continue;
       const ids = found.get(key);
-      if (ids === undefined) found.set(key, new Set([id]));
-      else ids.add(id);
+      if (ids === undefined) found.set(key, [id]);
+      else ids.push(id);
     }
     return found;
   }

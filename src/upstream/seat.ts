@@ -34,8 +34,6 @@ export interface Takeover {
   readonly from: readonly Seat[];
   /** Whether the new link asks to continue after the old one's last event id. */
   readonly resumes: boolean;
-  /** Nothing is lost by giving it up: the old links could as well stay as they are. */
-  readonly optional: boolean;
   /** Routes that are still the old links'. */
   readonly pending: Set<Route>;
   /** Running since the new link is open. */
