@@ -16,6 +16,7 @@ export const SHELLS: Readonly<Record<string, string>> = {
   "src/downstream/sse.ts": "waits for the turn after the request's",
   "src/downstream/websocket-client-socket.ts": "WebSocket sockets",
   "src/downstream/websocket-endpoint.ts": "WebSocket handshakes",
+  "src/storage/lock-wait.ts": "keeping the process alive while another's lock is waited for",
   "src/storage/postgres-database.ts": "connections to PostgreSQL",
   "src/storage/sqlite-database.ts": "the database file",
   "src/upstream/dialer.ts": "sockets to feeds",

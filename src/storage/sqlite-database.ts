@@ -10,44 +10,43 @@ import {
 } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import type { Clock } from "#base/clock.ts";
 import { codeOf, messageOf } from "#base/errors.ts";
+import { whenFree } from "./lock-wait.ts";
 import type { SqliteHandle } from "./sqlite-dialect.ts";
 import { storageErrorOf } from "./sqlite-errors.ts";
 import { StorageError } from "./storage-error.ts";
 
 /**
- * Opens an SQLite file, made if need be. It holds password hashes and the private signing key, so its directory is
+ * Opens an SQLite file, made if need be, once no other process has it for itself. It holds password hashes and the private signing key, so its directory is
  * made with mode 0700 and the file is kept at 0600; a directory that was there before is left as it is.
  *
  * @param path file, relative to the working directory; `:memory:` for a database that ends with the process
  * @throws StorageError
  */
-export function openSqliteFile(path: string): SqliteHandle {
+export async function openSqliteFile(path: string, clock: Clock): Promise<SqliteHandle> {
   const file = path === ":memory:" ? path : resolve(path);
   const name = path === ":memory:" ? "the database in memory" : `the database ${file}`;
   if (file !== ":memory:") prepareFile(file, name);
-  let database: DatabaseSync | undefined;
   try {
-    // `timeout` 0: see `NodeSqliteDialect` for how locks are waited for.
-    database = new DatabaseSync(file, { enableForeignKeyConstraints: true, timeout: 0 });
-    enterWal(database, file);
-    // WAL with NORMAL survives a crash of the process; a power cut may lose the last transactions, never the file.
-    database.exec("pragma synchronous = normal");
-    return { database, name };
+    return { database: await whenFree(clock, () => openDatabase(file)), name };
   } catch (error) {
-    database?.close();
     throw storageErrorOf(error, name);
   }
 }
 
-/** Changing the journal needs the file for itself for a moment; a file that is in WAL already needs nothing. */
-function enterWal(database: DatabaseSync, file: string): void {
-  if (file === ":memory:") return;
-  const row = database.prepare("pragma journal_mode").get() as { journal_mode: string };
-  if (row.journal_mode === "wal") return;
-  database.exec("pragma busy_timeout = 2000");
-  database.exec("pragma journal_mode = wal");
-  database.exec("pragma busy_timeout = 0");
+function openDatabase(file: string): DatabaseSync {
+  // `timeout` 0: see `whenFree` for how locks are waited for.
+  const database = new DatabaseSync(file, { enableForeignKeyConstraints: true, timeout: 0 });
+  try {
+    if (file !== ":memory:") database.exec("pragma journal_mode = wal");
+    // WAL with NORMAL survives a crash of the process; a power cut may lose the last transactions, never the file.
+    database.exec("pragma synchronous = normal");
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
 /** Made with its mode before SQLite opens it: SQLite gives `-wal` and `-shm` the mode of the file. */

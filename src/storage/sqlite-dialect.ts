@@ -11,11 +11,8 @@ import {
   SqliteQueryCompiler,
 } from "kysely";
 import type { Clock } from "#base/clock.ts";
-import { isBusy, storageErrorOf } from "./sqlite-errors.ts";
-
-/** How long a statement waits for another process's lock before it fails, in milliseconds. */
-export const LOCK_WAIT_MS_MAX = 5_000;
-const LOCK_RETRY_MS = 25;
+import { whenFree } from "./lock-wait.ts";
+import { storageErrorOf } from "./sqlite-errors.ts";
 
 export interface SqliteHandle {
   readonly database: DatabaseSync;
@@ -138,16 +135,10 @@ class NodeSqliteConnection implements DatabaseConnection {
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-    const deadlineMs = this.#clock.monotonicMs() + LOCK_WAIT_MS_MAX;
-    for (;;) {
-      try {
-        return this.#run<Row>(query);
-      } catch (error) {
-        if (!isBusy(error) || this.#clock.monotonicMs() >= deadlineMs) {
-          throw storageErrorOf(error, this.#handle.name);
-        }
-      }
-      await new Promise<void>((resolve) => void this.#clock.after(LOCK_RETRY_MS, resolve));
+    try {
+      return await whenFree(this.#clock, () => this.#run<Row>(query));
+    } catch (error) {
+      throw storageErrorOf(error, this.#handle.name);
     }
   }
 

@@ -7,7 +7,7 @@ import { after, test } from "node:test";
 import { silentLogger } from "#base/logger.ts";
 import { SystemClock } from "#base/system-clock.ts";
 import { VirtualClock } from "#base/virtual-clock.ts";
-import { LOCK_WAIT_MS_MAX } from "./sqlite-dialect.ts";
+import { LOCK_WAIT_MS_MAX } from "./lock-wait.ts";
 import { openStorage } from "./storage.ts";
 import { StorageError, type StorageErrorCode } from "./storage-error.ts";
 

@@ -58,7 +58,7 @@ export async function openStorage(
 async function openSqlite(path: string, clock: Clock): Promise<Storage> {
   if (path === "") throw new StorageError("database_url", "`database` names no file: write sqlite:FILE");
   // Opened here, not at Kysely's first query, so that what is wrong with the file is said as such.
-  const handle = openSqliteFile(path);
+  const handle = await openSqliteFile(path, clock);
   const dialect = new NodeSqliteDialect(() => handle, clock);
   const db = new Kysely<Tables>({ dialect });
   try {

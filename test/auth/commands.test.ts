@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { decodeJwt } from "jose";
+import { decodeJwt, decodeProtectedHeader } from "jose";
 
 const directory = mkdtempSync(join(tmpdir(), "streamkeeper-commands-"));
 const config = join(directory, "streamkeeper.yaml");
@@ -76,6 +76,16 @@ test("user, bad usage: exit status 2, and the message says what is taken", async
     assert.equal(result.status, 2, result.err);
     assert.match(result.err, cases[at]?.[2] ?? /^$/);
   }
+});
+
+test("token: several at once on a database that is not there yet all wait for each other, and share one key", async () => {
+  rmSync(join(directory, "data"), { recursive: true, force: true });
+  const results = await Promise.all(Array.from({ length: 4 }, () => run(["token", "--role", "ingest"])));
+  const kids = results.map(({ status, out, err }) => {
+    assert.equal(status, 0, err);
+    return decodeProtectedHeader(out.trim()).kid;
+  });
+  assert.equal(new Set(kids).size, 1);
 });
 
 test("token: prints a token of the role, that no user can be mistaken for, and only that", async () => {
