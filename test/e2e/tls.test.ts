@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 import { WebSocket } from "ws";
+import { until } from "../helpers/feed-server.ts";
 import { openGateway } from "../helpers/gateway.ts";
 
 const FIXTURES = new URL("../fixtures/tls/", import.meta.url).pathname;
@@ -67,11 +68,13 @@ test("tls: SSE and WebSocket clients of one topic get an event over TLS, and eac
   await once(socket, "open");
   socket.send('{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"/public/x"}}');
   let replies = "";
-  while (!replies.includes('"subscribe":')) replies += (await once(socket, "message"))[0];
-  const pushed = once(socket, "message");
+  socket.on("message", (message) => {
+    replies += message;
+  });
+  await until("the subscribe reply", () => replies.includes('"subscribe":'));
   gateway.hub.publish({ topics: ["/public/x"], data: '{"n":1}' });
   assert.match(await read(sse, /data: /), /data: \{"n":1\}/);
-  assert.match(String((await pushed)[0]), /"data":\{"n":1\}/);
+  await until("the push", () => replies.includes('"data":{"n":1}'));
   sse.end();
   socket.close();
   await once(socket, "close");
