@@ -5,5 +5,8 @@ import { CONFIG_DOCS, configDocs } from "./config-docs.ts";
 
 test("docs/configuration.md: is what the schema says", () => {
   const stale = readFileSync(CONFIG_DOCS, "utf8") !== configDocs();
-  assert.ok(!stale, "docs/configuration.md is stale: run `node --conditions=streamkeeper-source tools/config-docs.ts`");
+  assert.ok(
+    !stale,
+    "docs/configuration.md is stale: run `node --conditions=streamkeeper-source tools/config-docs.ts`",
+  );
 });

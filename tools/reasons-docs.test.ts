@@ -5,5 +5,8 @@ import { REASONS_DOCS, reasonsDocs } from "./reasons-docs.ts";
 
 test("docs/reasons.md: is what the tables in the code say", () => {
   const stale = readFileSync(REASONS_DOCS, "utf8") !== reasonsDocs();
-  assert.ok(!stale, "docs/reasons.md is stale: run `node --conditions=streamkeeper-source tools/reasons-docs.ts`");
+  assert.ok(
+    !stale,
+    "docs/reasons.md is stale: run `node --conditions=streamkeeper-source tools/reasons-docs.ts`",
+  );
 });

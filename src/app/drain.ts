@@ -16,7 +16,7 @@ export interface DrainOutcome {
 
 /**
  * How many of the connections that are left to send away at a step, so that the last one goes at the last step. Few
- * connections go at once: spreading is for reconnects that would come as a wave.
+ * connections go at once: spreading is for reconnects that would come as a wave. For tests.
  */
 export function goodbyesAt(step: number, steps: number, left: number): number {
   return left <= steps ? left : Math.ceil(left / (steps - step));

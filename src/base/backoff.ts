@@ -17,7 +17,7 @@ export function backoffMs(attempt: number, bounds: BackoffBounds, random: Random
   return random() * backoffWindowMs(attempt, bounds);
 }
 
-/** The window that `backoffMs` draws from, in milliseconds. */
+/** The window that `backoffMs` draws from, in milliseconds. For tests. */
 export function backoffWindowMs(attempt: number, bounds: BackoffBounds): number {
   return Math.min(bounds.maxMs, bounds.minMs * 2 ** Math.min(attempt, 52));
 }

@@ -1,6 +1,5 @@
 import { relative } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
-import { Gateway } from "#app/gateway.ts";
 import { SystemClock } from "#base/system-clock.ts";
 import { parseConfig } from "#config/load.ts";
 import { DemoLog } from "./demo-log.ts";
@@ -22,6 +21,7 @@ export function addDemoCommand(program: Command): void {
       30,
     )
     .action(async (options: { port: number; resetSeconds: number }) => {
+      const { Gateway } = await import("#app/gateway.ts");
       const { startDemoFeed } = await import("#lab/demo-feed/process.ts");
       const log = new DemoLog();
       await using feed = await startDemoFeed(new SystemClock(), { resetSeconds: options.resetSeconds });

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
-import { Gateway } from "#app/gateway.ts";
+import type { Gateway } from "#app/gateway.ts";
 import { DEFAULT_FILE, loadConfigFile } from "#config/load.ts";
-import { openLog } from "#ops/log.ts";
 import { ExitCode } from "./exit.ts";
 
 /** Adds `serve`: runs the gateway until it is told to stop. */
@@ -14,6 +13,9 @@ export function addServeCommand(program: Command): void {
     .option("-c, --config <file>", `configuration file (default: ./${DEFAULT_FILE} if there is one)`)
     .action(async (options: { config?: string }) => {
       const { config, file } = loadConfigFile(options.config);
+      // Loaded here, so that a fault of the configuration, or another command, does not wait for the whole house.
+      const { Gateway } = await import("#app/gateway.ts");
+      const { openLog } = await import("#app/process-log.ts");
       const log = openLog();
       try {
         const gateway = await Gateway.open(config, { log });

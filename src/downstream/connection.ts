@@ -231,7 +231,7 @@ const CUT: ReadonlySet<CloseReason> = new Set([
 ]);
 
 /** The reason that a socket's error stands for. */
-export function reasonOfSocketError(error: unknown): CloseReason {
+function reasonOfSocketError(error: unknown): CloseReason {
   switch (codeOf(error)) {
     case "ECONNRESET":
     case "EPIPE":

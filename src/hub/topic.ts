@@ -115,7 +115,7 @@ export class Subscription implements Disposable {
 }
 
 /** An array that is joined and left in constant time and walked without allocation. Order is not kept. */
-export class SubscriptionList {
+class SubscriptionList {
   readonly #items: Subscription[] = [];
 
   get size(): number {

@@ -62,7 +62,6 @@ test("tls: SSE and WebSocket clients of one topic get an event over TLS, and eac
     "centrifuge-json",
     {
       ca,
-      servername: "localhost",
     },
   );
   await once(socket, "open");
