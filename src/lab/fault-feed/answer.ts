@@ -69,14 +69,14 @@ export type Answers = (request: FeedRequest) => Answer;
 
 export const streamAnswer: StreamAnswer = { kind: "stream" };
 
-/** The n-th request gets the n-th answer, those after the last get the stream. */
+/** The n-th request gets the n-th answer, those after the last get the stream. For tests. */
 export function answersInTurn(...answers: readonly Answer[]): Answers {
   return ({ index }) => answers[index] ?? streamAnswer;
 }
 
 /**
  * A share of the requests gets one of the answers, each as likely as the others, the rest get the stream. The same
- * seed gives the same sequence.
+ * seed gives the same sequence. For tests and soaks.
  *
  * @param share from 0 to 1
  */

@@ -7,6 +7,7 @@ import { LINK_REASONS, type LinkReason } from "#upstream/link-reason.ts";
 import type { MappingFault } from "#upstream/mapping.ts";
 import type { Feed, FeedEvent, FeedSettings, FeedSink } from "#upstream/ports.ts";
 import { type Answer, streamAnswer } from "../fault-feed/answer.ts";
+import type { NumberedData } from "../fault-feed/numbered-events.ts";
 import { type FaultFeed, openFaultFeed } from "../fault-feed/server.ts";
 import { type FaultProxy, openFaultProxy } from "../fault-proxy/proxy.ts";
 import type { ConnectionScript } from "../fault-proxy/script.ts";
@@ -157,7 +158,7 @@ export class Bench implements FeedSink, AsyncDisposable {
 
   publish(event: FeedEvent): void {
     this.#lastEventAtMs = this.nowMs();
-    const { n } = JSON.parse(event.data) as { n: number };
+    const { n } = JSON.parse(event.data) as NumberedData;
     this.#numbers.push(n);
   }
 

@@ -48,7 +48,7 @@ export function isPaceFault(fault: Fault): fault is PaceFault {
   return fault.do === "delay" || fault.do === "trickle";
 }
 
-/** The n-th connection gets the n-th script, those after the last get none. */
+/** The n-th connection gets the n-th script, those after the last get none. For tests. */
 export function inTurn(...scripts: readonly ConnectionScript[]): Script {
   return (index) => scripts[index] ?? [];
 }
@@ -68,7 +68,10 @@ export type SeededKind =
   | "truncate"
   | "truncate_inside_event";
 
-/** Every connection meets its end after a number of events that chance gives; the same seed gives the same ends. */
+/**
+ * Every connection meets its end after a number of events that chance gives; the same seed gives the same
+ * ends. For tests and soaks.
+ */
 export function seededScript(random: Random, options: SeededScriptOptions = {}): Script {
   const { events: [min, max] = [10, 200], kinds = ["reset"] } = options;
   return () => {
