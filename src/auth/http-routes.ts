@@ -3,10 +3,10 @@ import formbody from "@fastify/formbody";
 import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { MERCURE_COOKIE } from "#protocol/mercure.ts";
 import { bearerChallenge, bearerToken, cookieValue } from "#protocol/mercure-challenge.ts";
+import { pageOriginOf } from "#protocol/page-origin.ts";
 import { AuthError } from "./auth-error.ts";
 import type { Authenticator, Session } from "./authenticator.ts";
 import type { Identity } from "./identity.ts";
-import { pageOriginOf } from "./page-origin.ts";
 import { sessionFields } from "./session-fields.ts";
 
 export interface AuthRoutesOptions {

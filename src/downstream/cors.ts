@@ -32,24 +32,3 @@ export function preflightHeaders(
     "Access-Control-Max-Age": PREFLIGHT_AGE_S,
   };
 }
-
-export type Source = "trusted" | "foreign" | "unknown";
-
-/**
- * Where a request comes from that brings a cookie, which a browser attaches whoever made it (Mercure, "Security
- * Considerations"): the gateway's own origin or an allowed one; another; or it does not say, as same-origin `GET`s of
- * browsers and programs do.
- */
-export function sourceOf(headers: IncomingHttpHeaders, origins: ReadonlySet<string>): Source {
-  const site = headers["sec-fetch-site"];
-  const origin = headers.origin ?? originOfUrl(headers.referer);
-  if (origin === null) return site === "cross-site" || site === "same-site" ? "foreign" : "unknown";
-  if (origins.has(origin)) return "trusted";
-  // The scheme is not compared: behind a proxy that ends TLS it is not known. The cookie itself is `Secure`.
-  const host = URL.parse(origin)?.host;
-  return host !== undefined && host !== "" && host === headers.host?.toLowerCase() ? "trusted" : "foreign";
-}
-
-function originOfUrl(url: string | undefined): string | null {
-  return url === undefined ? null : (URL.parse(url)?.origin ?? "null");
-}

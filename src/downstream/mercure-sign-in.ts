@@ -3,7 +3,7 @@ import { AuthError } from "#auth/auth-error.ts";
 import type { Identity } from "#auth/identity.ts";
 import { MERCURE_COOKIE } from "#protocol/mercure.ts";
 import { bearerToken, cookieValue } from "#protocol/mercure-challenge.ts";
-import { sourceOf } from "./cors.ts";
+import { pageOriginOf } from "#protocol/page-origin.ts";
 import type { Desk } from "./desk.ts";
 import { Refusal } from "./mercure-refusal.ts";
 
@@ -29,7 +29,7 @@ export async function signIn(desk: Desk, request: IncomingMessage): Promise<Iden
   }
   const token = cookie === undefined ? null : cookieValue(cookie, MERCURE_COOKIE);
   if (token === null) return desk.authenticator.anonymous;
-  const source = sourceOf(request.headers, desk.origins);
+  const source = pageOriginOf(request.headers, desk.origins);
   // What changes something must say where it comes from; a browser always does.
   if (
     source === "foreign" ||

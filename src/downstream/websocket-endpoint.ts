@@ -2,10 +2,10 @@ import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Server, WebSocketServer } from "ws";
+import { pageOriginOf } from "#protocol/page-origin.ts";
 import type { Desk } from "./desk.ts";
 import { ClientSocket } from "./websocket-client-socket.ts";
 import { WebSocketConnection } from "./websocket-connection.ts";
-import { isOriginAllowed } from "./websocket-origin.ts";
 
 /** Subprotocols by which the Centrifuge client protocol is spoken: this one, and one that is not spoken here. */
 const JSON_PROTOCOL = "centrifuge-json";
@@ -63,8 +63,8 @@ export class WebSocketEndpoint {
   }
 
   #refusalOf(request: IncomingMessage, address: string): Refusal | null {
-    const { origin, host } = request.headers;
-    if (!isOriginAllowed(origin, host, this.#desk.origins)) return "forbidden_origin";
+    // Programs do not say where they come from, and are let in.
+    if (pageOriginOf(request.headers, this.#desk.origins) === "foreign") return "forbidden_origin";
     if (wantsProtobuf(request)) return "unsupported_protocol";
     return this.#desk.registry.admit(address, null, this.#desk.limits, this.#desk.isDraining());
   }

@@ -1,6 +1,6 @@
 import { AuthError, AuthErrorCode } from "#auth/auth-error.ts";
-import type { Session as SignedIn } from "#auth/authenticator.ts";
 import type { Identity } from "#auth/identity.ts";
+import { sessionFields } from "#auth/session-fields.ts";
 import { messageOf } from "#base/errors.ts";
 import { CentrifugeError } from "#protocol/centrifuge-codes.ts";
 import type { Command } from "#protocol/centrifuge-command.ts";
@@ -45,7 +45,7 @@ export async function connect(desk: Desk, client: SessionClient, command: Of<"co
   return attempt(async () => {
     const session = await desk.authenticator.login(login, password, { address: client.address });
     const refusal = admit(desk, client, session.identity);
-    if (refusal === null) return accept(client, session.identity, { ...pings, data: loginFields(session) });
+    if (refusal === null) return accept(client, session.identity, { ...pings, data: sessionFields(session) });
     await forget(desk, client, session.identity);
     return refusal;
   });
@@ -117,16 +117,6 @@ function pingFields({ heartbeat }: Desk): object {
 function lifetimeOf(desk: Desk, { expiresAtMs }: Identity): object {
   if (expiresAtMs === null) return {};
   return { expires: true, ttl: Math.max(1, Math.floor((expiresAtMs - desk.clock.nowMs()) / 1000)) };
-}
-
-function loginFields(session: SignedIn): object {
-  return {
-    access_token: session.accessToken,
-    token_type: "Bearer",
-    expires_in: session.expiresInS,
-    refresh_token: session.refreshToken,
-    role: session.role,
-  };
 }
 
 /** A session whose tokens reached nobody must not live on. */
