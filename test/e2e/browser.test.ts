@@ -101,6 +101,8 @@ async function follow({ feed, gateway, page: address, origin }: Scene): Promise<
     assert.equal(gateway.cutConnections(), 1);
     for (let price = 4; price <= 6; price++) feed.publish("AAPL", { price });
     await waitFor(2, 6);
+    // Nobody was there for longer than the key lingers, so it was let go, and is asked for anew.
+    await feed.streaming("AAPL");
     feed.publish("AAPL", { price: 7 });
     await waitFor(2, 7);
     const prices = await page.evaluate(
