@@ -21,7 +21,7 @@ function run(args: readonly string[], input = ""): Promise<{ status: number; out
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      ["--conditions=source", MAIN, ...args, "-c", config],
+      ["--conditions=streamkeeper-source", MAIN, ...args, "-c", config],
       { env: { PATH: process.env.PATH } },
       (error, out, err) => resolve({ status: typeof error?.code === "number" ? error.code : 0, out, err }),
     );

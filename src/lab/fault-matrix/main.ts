@@ -1,7 +1,7 @@
 /**
  * The matrix of faults: does every fault to a real feed, prints what came of it, and writes docs/fault-matrix.md.
  *
- *     node --conditions=source src/lab/fault-matrix/main.ts [--only TEXT] [--seed N]
+ *     node --conditions=streamkeeper-source src/lab/fault-matrix/main.ts [--only TEXT] [--seed N]
  *
  * With `--only`, faults whose name has the text are done, and nothing is written. Exit status 1: a promise was broken.
  */
