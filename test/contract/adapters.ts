@@ -6,12 +6,13 @@ import { Client } from "pg";
 import { silentLogger } from "#base/logger.ts";
 import { SystemClock } from "#base/system-clock.ts";
 import { openStorage, type Storage } from "#storage/storage.ts";
+import { required } from "../helpers/required.ts";
 
 /** A database that the contract suites run on: empty when opened, gone when disposed. */
 export interface Adapter {
   readonly name: string;
-  /** Why it cannot be had here; null: it can. */
-  readonly missing: string | null;
+  /** Why it cannot be had here; false: it can. */
+  readonly missing: string | false;
   open(): Promise<OpenedAdapter>;
 }
 
@@ -25,10 +26,13 @@ export interface OpenedAdapter extends AsyncDisposable {
 const POSTGRES_URL = process.env.STREAMKEEPER_TEST_POSTGRES;
 
 export const ADAPTERS: readonly Adapter[] = [
-  { name: "SQLite", missing: null, open: () => openOn(sqliteFile()) },
+  { name: "SQLite", missing: false, open: () => openOn(sqliteFile()) },
   {
     name: "PostgreSQL",
-    missing: POSTGRES_URL === undefined ? "STREAMKEEPER_TEST_POSTGRES names no server" : null,
+    missing: required(
+      "A PostgreSQL server, named by STREAMKEEPER_TEST_POSTGRES,",
+      POSTGRES_URL !== undefined,
+    ),
     open: async () => openOn(await postgresDatabase(POSTGRES_URL ?? "")),
   },
 ];

@@ -11,7 +11,7 @@ const key = (kid: string): SigningKeyRecord => ({
 });
 
 for (const adapter of ADAPTERS) {
-  describe(`key store on ${adapter.name}`, { skip: adapter.missing ?? false }, () => {
+  describe(`key store on ${adapter.name}`, { skip: adapter.missing }, () => {
     test("addFirst: of several gateways that start at once, all end with the same one key", async () => {
       await using opened = await adapter.open();
       const again = await opened.openAgain();

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { ADAPTERS } from "./adapters.ts";
 
 for (const adapter of ADAPTERS) {
-  describe(`link cursor store on ${adapter.name}`, { skip: adapter.missing ?? false }, () => {
+  describe(`link cursor store on ${adapter.name}`, { skip: adapter.missing }, () => {
     test("save, load: the last id of each link of that feed, and nothing of another's", async () => {
       await using opened = await adapter.open();
       const { linkCursors } = opened.storage;

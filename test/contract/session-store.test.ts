@@ -19,7 +19,7 @@ const session = (id: string, change: Partial<SessionRecord> = {}): SessionRecord
 });
 
 for (const adapter of ADAPTERS) {
-  describe(`session store on ${adapter.name}`, { skip: adapter.missing ?? false }, () => {
+  describe(`session store on ${adapter.name}`, { skip: adapter.missing }, () => {
     let opened: OpenedAdapter;
     before(async () => {
       opened = await adapter.open();

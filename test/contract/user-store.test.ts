@@ -14,7 +14,7 @@ const user = (name: string, change: Partial<UserRecord> = {}): UserRecord => ({
 });
 
 for (const adapter of ADAPTERS) {
-  describe(`user store on ${adapter.name}`, { skip: adapter.missing ?? false }, () => {
+  describe(`user store on ${adapter.name}`, { skip: adapter.missing }, () => {
     let opened: OpenedAdapter;
     before(async () => {
       opened = await adapter.open();

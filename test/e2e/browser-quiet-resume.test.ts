@@ -3,9 +3,10 @@ import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { chromium } from "playwright-core";
 import { MercureServer } from "../helpers/mercure-server.ts";
+import { required } from "../helpers/required.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
-const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is not here`;
+const skip = required("Chromium", existsSync(CHROMIUM));
 
 test("browser: an EventSource that never got an event resumes exactly from a heartbeat's cursor", {
   skip,

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { ContractService } from "./sse-contract-service.ts";
+import { ContractService } from "../contract/sse-contract-service.ts";
 
 /**
  * LaunchDarkly's harness, a Go program: on the PATH, or where `SSE_CONTRACT_TESTS` says. Built from its sources by
