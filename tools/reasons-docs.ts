@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { SWEEP_KINDS } from "#app/sweep-checks.ts";
 import { TLS_ERRORS } from "#app/tls-pair.ts";
 import { AUTH_ERRORS } from "#auth/auth-error.ts";
 import { CONFIG_ERRORS } from "#config/fault.ts";
@@ -21,7 +22,7 @@ export const REASONS_DOCS = new URL("../docs/reasons.md", import.meta.url);
 
 /** docs/reasons.md, made of the tables in the code. `node --conditions=streamkeeper-source tools/reasons-docs.ts` writes it. */
 export function reasonsDocs(): string {
-  return `${[INTRODUCTION, CONNECTIONS, LINKS, WEBSOCKET, ...ERRORS].join("\n\n")}\n`;
+  return `${[INTRODUCTION, CONNECTIONS, LINKS, SWEEP, WEBSOCKET, ...ERRORS].join("\n\n")}\n`;
 }
 
 const INTRODUCTION = `# Reasons and codes
@@ -49,6 +50,14 @@ feed, or our configuration of it, says no; dialled again at the slowest pace, an
 no reconnection. \`own\`: the gateway ended it.`,
   ["reason", "what follows", "meaning"],
   Object.entries(LINK_REASONS).map(([reason, { verdict, meaning }]) => [reason, verdict, meaning]),
+);
+
+const SWEEP = page(
+  "What the sweep looks for",
+  `The label \`kind\` of \`streamkeeper_sweep_reclaimed_total\`. Every minute it looks for what should not exist. Whatever it
+finds is a bug of the gateway: please report it, with the log line.`,
+  ["kind", "meaning"],
+  Object.entries(SWEEP_KINDS),
 );
 
 const WEBSOCKET = [

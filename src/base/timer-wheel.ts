@@ -37,6 +37,11 @@ export class TimerWheel implements Disposable {
     return this.#size;
   }
 
+  /** Every task that is armed, for the sweep. What is disarmed meanwhile may be left out. */
+  *tasks(): IterableIterator<WheelTask> {
+    for (const slot of this.#slots) yield* slot;
+  }
+
   /** Calls the task after `delayMs`; one that is armed already is moved. */
   arm(task: WheelTask, delayMs: number): void {
     this.disarm(task);

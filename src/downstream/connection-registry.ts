@@ -8,6 +8,18 @@ import type { DownstreamLimits } from "./desk.ts";
 import type { DownstreamCounters } from "./downstream-counters.ts";
 import { Transport } from "./transport.ts";
 
+/** What a look at every connection says of the book's counts. */
+export interface RegistryAudit {
+  /** The counts that disagree with the connections: `users`, `addresses`, `transports`. */
+  readonly wrong: readonly string[];
+  /** Connections opened less those closed less those that are open; zero, always. */
+  readonly drift: number;
+  /** Subscribers of all connections. */
+  readonly subscribers: number;
+  /** Takes the connections' word for the counts. To be called in the same turn. */
+  repair(): void;
+}
+
 /**
  * The book of connections: who is in, how many per transport, user and address. A connection enters when its socket is
  * its own and leaves in its `close`; opened minus closed equals active, always.
@@ -153,6 +165,42 @@ export class ConnectionRegistry implements Iterable<Connection> {
     for (const connection of this.#lingering) connection.destroySocket();
   }
 
+  /** Connections that have ended and whose sockets are not gone yet, for the sweep. */
+  lingering(): IterableIterator<Connection> {
+    return this.#lingering.values();
+  }
+
+  /** What the counts should be, by the connections themselves. One pass over all of them. */
+  audit(): RegistryAudit {
+    const ofUser = new Map<string, number>();
+    const ofAddress = new Map<string, number>();
+    const ofTransport: Record<Transport, number> = { sse: 0, websocket: 0 };
+    let subscribers = 0;
+    for (const connection of this.#connections.values()) {
+      ofTransport[connection.transport]++;
+      increment(ofAddress, connection.address);
+      const user = userKey(connection.identity);
+      if (user !== null) increment(ofUser, user);
+      subscribers += connection.subscriberCount;
+    }
+    const wrong: string[] = [];
+    if (!sameCounts(ofUser, this.#ofUser)) wrong.push("users");
+    if (!sameCounts(ofAddress, this.#ofAddress)) wrong.push("addresses");
+    if (ofTransport.sse !== this.#ofTransport.sse || ofTransport.websocket !== this.#ofTransport.websocket)
+      wrong.push("transports");
+    const { opened, closed } = this.#counters;
+    return {
+      wrong,
+      subscribers,
+      drift: opened.total - closed.total - this.#connections.size,
+      repair: () => {
+        replaceCounts(this.#ofUser, ofUser);
+        replaceCounts(this.#ofAddress, ofAddress);
+        Object.assign(this.#ofTransport, ofTransport);
+      },
+    };
+  }
+
   get(id: string): Connection | undefined {
     return this.#connections.get(id);
   }
@@ -201,4 +249,17 @@ function decrement(counts: Map<string, number>, key: string): void {
   const left = (counts.get(key) ?? 0) - 1;
   if (left > 0) counts.set(key, left);
   else counts.delete(key);
+}
+
+function sameCounts(left: ReadonlyMap<string, number>, right: ReadonlyMap<string, number>): boolean {
+  if (left.size !== right.size) return false;
+  for (const [key, count] of left) {
+    if (right.get(key) !== count) return false;
+  }
+  return true;
+}
+
+function replaceCounts(counts: Map<string, number>, by: ReadonlyMap<string, number>): void {
+  counts.clear();
+  for (const [key, count] of by) counts.set(key, count);
 }

@@ -81,9 +81,19 @@ export abstract class Connection extends WheelTask implements Flushable {
     return this.desk.clock.monotonicMs() - this.#blockedSinceMs > this.desk.heartbeat.timeoutMs;
   }
 
+  /** What its identity may do has changed: what it may no longer have ends. */
+  authorise(identity: Identity): void {
+    this.identity = identity;
+  }
+
   /** True once the socket is gone, its last bytes handed over or given up. */
   get isSocketClosed(): boolean {
     return this.#socketClosed;
+  }
+
+  /** True once the socket was destroyed; that it is closed is told a turn later. */
+  get isSocketDestroyed(): boolean {
+    return this.socket.destroyed;
   }
 
   /** Destroys the socket of a connection that has ended and still lingers. */

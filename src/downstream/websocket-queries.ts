@@ -80,7 +80,10 @@ export function presence(
   return null;
 }
 
-function subscriberOf({ sink }: Subscription): Pick<SessionClient, "id" | "identity"> | null {
+/** Whose subscription it is; null: no connection's. */
+export function subscriberOf({
+  sink,
+}: Subscription): Pick<SessionClient, "id" | "identity" | "closed"> | null {
   if (sink instanceof Channel) return sink.client;
   return sink instanceof Connection ? sink : null;
 }

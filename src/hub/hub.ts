@@ -13,7 +13,7 @@ import { type EventSink, PatternGroup, Subscription, Topic } from "./topic.ts";
 
 export type { HubEvent } from "./hub-event.ts";
 export type { LogReader } from "./log-reader.ts";
-export type { EventSink, Subscription } from "./topic.ts";
+export type { EventSink, PatternGroup, Subscription, Topic } from "./topic.ts";
 
 export interface HubOptions {
   /** Names this life of the log; another life has another epoch. */
@@ -179,9 +179,47 @@ export class Hub {
     return this.#topics.get(name)?.subscribers ?? [];
   }
 
+  /** Every topic that is known, and whether it has an exact subscriber. */
+  *topicNames(): IterableIterator<{ readonly name: string; readonly isWanted: boolean }> {
+    for (const { name, subscribers } of this.#topics.values()) yield { name, isWanted: subscribers.size > 0 };
+  }
+
   /** Lets go of what has grown too old. `publish` does so too; this is for quiet times. */
   evict(): void {
     this.#log.evict(this.#nowMs());
+  }
+
+  /** Every topic that is known, for the sweep; topics may come and go meanwhile. */
+  topics(): IterableIterator<Topic> {
+    return this.#topics.values();
+  }
+
+  /** Every pattern that somebody subscribes to, for the sweep. */
+  patterns(): IterableIterator<PatternGroup> {
+    return this.#patterns.values();
+  }
+
+  /** Forgets a topic that nothing needs. The hub does so by itself; this is for the sweep, which found one. */
+  reclaimTopic(topic: Topic): void {
+    this.#forgetUnneeded(topic);
+  }
+
+  /** The same for a pattern without subscribers. */
+  reclaimPattern(group: PatternGroup): void {
+    if (group.subscribers.size === 0) this.#forgetGroup(group);
+  }
+
+  /** Subscribers by their lists, which should be as many as were counted. */
+  countSubscribers(): { readonly listed: number; readonly counted: number } {
+    let listed = 0;
+    for (const topic of this.#topics.values()) listed += topic.subscribers.size;
+    for (const group of this.#patterns.values()) listed += group.subscribers.size;
+    return { listed, counted: this.#subscribers };
+  }
+
+  /** Takes the lists' word for the number of subscribers. */
+  recountSubscribers(): void {
+    this.#subscribers = this.countSubscribers().listed;
   }
 
   stats(): HubStats {
@@ -227,8 +265,11 @@ export class Hub {
     }
     const group = this.#patterns.get(selector.key) as PatternGroup;
     group.subscribers.remove(subscription);
-    if (group.subscribers.size > 0) return;
-    this.#patterns.delete(selector.key);
+    if (group.subscribers.size === 0) this.#forgetGroup(group);
+  }
+
+  #forgetGroup(group: PatternGroup): void {
+    if (this.#patterns.get(group.matcher.key) === group) this.#patterns.delete(group.matcher.key);
     for (const topic of this.#topics.values()) {
       const index = topic.patterns.indexOf(group);
       if (index >= 0) topic.patterns.splice(index, 1);

@@ -66,4 +66,5 @@ limits: { connectionsPerUser: 1000 }`);
   const { opened, closed } = gateway.totals();
   assert.equal(opened, 2 * (CLIENTS + 50));
   assert.equal(closed, opened);
+  assert.equal(gateway.sweep(), 0, "the sweep finds nothing");
 });
