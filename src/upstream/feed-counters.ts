@@ -19,6 +19,8 @@ export class FeedCounters {
   unwanted = 0;
   /** Keys that found every link full. */
   keysRefused = 0;
+  /** How often a key was rejected by the feed alone, with no other to blame. */
+  keysRejected = 0;
   /** Attempts to open a link. */
   dials = 0;
   /** Attempts after a failure, by the failure's reason. */

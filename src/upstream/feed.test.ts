@@ -209,7 +209,8 @@ describe("feed", () => {
     };
     await rig.hold("A");
     rig.feed.want("BAD");
-    await rig.until("the refusal", () => rig.feed.stats().links.some((link) => link.state === "rejected"));
+    await rig.until("the refusal", () => rig.feed.stats().keysQuarantined === 1);
+    assert.equal(rig.feed.stats().links.length, 1, "it takes no link's place");
     await rig.pass(5 * QUIET_MS);
     rig.publish("A");
     await rig.caughtUp();

@@ -3,6 +3,7 @@ import { FeedCounters } from "./feed-counters.ts";
 import { createMapping, type Mapping } from "./mapping.ts";
 import { Pool } from "./pool.ts";
 import type { Feed, FeedContext, FeedSettings, FeedStats, WantVerdict } from "./ports.ts";
+import { CONVICTED_MAX } from "./quarantine.ts";
 import { type KeysPerRequest, keysPerRequest } from "./url-template.ts";
 
 /**
@@ -57,14 +58,9 @@ class PooledFeed implements Feed {
       if (this.#lingering.delete(key)) this.#pool.renew(key);
       return "ok";
     }
-    if (this.#keysMax !== null && this.#pool.keys >= this.#keysMax) {
-      // What lingers has to give way to what is wanted.
-      const oldest = this.#lingering.keys().next();
-      if (oldest.done) {
-        this.counters.keysRefused++;
-        return "full";
-      }
-      this.#letGo(oldest.value);
+    if (!this.#makeRoom()) {
+      this.counters.keysRefused++;
+      return "full";
     }
     this.#pool.hold(key);
     return "ok";
@@ -82,6 +78,7 @@ class PooledFeed implements Feed {
       keysWanted: this.#pool.keys - this.#lingering.size,
       keysLingering: this.#lingering.size,
       keysMax: this.#keysMax,
+      keysQuarantined: this.#pool.keysQuarantined,
       sockets: this.#pool.dialer.sockets,
       links: this.#pool.stats(),
     };
@@ -102,6 +99,21 @@ class PooledFeed implements Feed {
     this.#lingerTimer = null;
     this.#lingering.clear();
     return this.#pool.close();
+  }
+
+  /** Whether one key more can be held. Keys in quarantine take no place on a link; they have a bound of their own. */
+  #makeRoom(): boolean {
+    if (this.#keysMax === null) return true;
+    const quarantined = this.#pool.keysQuarantined;
+    const isFull = this.#pool.keys - quarantined >= this.#keysMax;
+    if (!isFull && quarantined < CONVICTED_MAX) return true;
+    // What lingers has to give way to what is wanted.
+    for (const key of this.#lingering.keys()) {
+      if (this.#pool.isQuarantined(key) === isFull) continue;
+      this.#letGo(key);
+      return true;
+    }
+    return false;
   }
 
   #armLinger(): void {

@@ -85,6 +85,13 @@ export class Link {
     return this.#life.state;
   }
 
+  /** Why it failed last, for a log line. */
+  get lastFailureInShort(): { readonly reason?: LinkReason; readonly message?: string } {
+    return this.#lastFailure === null
+      ? {}
+      : { reason: this.#lastFailure.reason, message: this.#lastFailure.message };
+  }
+
   /** Starts it, or asks a feed that wanted no reconnection anew. */
   open(): void {
     this.#step({ kind: "want" });

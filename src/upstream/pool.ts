@@ -5,11 +5,12 @@ import type { FeedCounters } from "./feed-counters.ts";
 import { Link, type LinkOwner } from "./link.ts";
 import { LINK_REASONS, type LinkReason } from "./link-reason.ts";
 import type { Mapping } from "./mapping.ts";
-import { type PlacedLink, type PlacementLimits, planPlacement } from "./placement.ts";
+import { type PlacedLink, type PlacementChange, type PlacementLimits, planPlacement } from "./placement.ts";
 import type { FeedContext, FeedSettings, LinkStats } from "./ports.ts";
+import { type Group, judgeRejection, Quarantine } from "./quarantine.ts";
 import { QuietLog } from "./quiet-log.ts";
 import { Routes } from "./routes.ts";
-import { isSettled, type Route, type Seat, type Takeover } from "./seat.ts";
+import { isSettled, type Route, type Seat, type Takeover, type Trace } from "./seat.ts";
 import { expandUrl, type KeysPerRequest } from "./url-template.ts";
 
 /** How long a new link waits for a quiet key's event that it and the old one both deliver, before it takes the key over. */
@@ -31,6 +32,9 @@ export class Pool implements LinkOwner {
   readonly #limits: PlacementLimits;
   readonly #routes: Routes;
   readonly #seats = new Map<number, Seat>();
+  readonly #quarantine: Quarantine<Trace>;
+  /** The link that asks for keys in quarantine: one at a time. */
+  #probe: Seat | null = null;
   #linkId = 0;
   #planTimer: { readonly timer: Timer; readonly dueMs: number } | null = null;
   #keysChangedAtMs: number;
@@ -59,12 +63,30 @@ export class Pool implements LinkOwner {
       quietLog: this.#quietLog,
       moved: (route, heir) => this.#moved(route, heir),
     });
+    const { minMs, maxMs } = settings.retry;
+    this.#quarantine = new Quarantine({
+      paceMinMs: minMs,
+      paceMaxMs: Math.max(minMs, maxMs / 8),
+      againMs: maxMs,
+      keysMax: this.#limits.keysPerLink,
+    });
     this.#keysChangedAtMs = context.clock.monotonicMs();
     this.dialer = new Dialer(context.clock);
   }
 
   get keys(): number {
     return this.#routes.keys;
+  }
+
+  /** Those of the keys that the feed rejects: they take no place on a link. */
+  get keysQuarantined(): number {
+    const undisturbing = [...this.#seats.values()].filter((seat) => this.#isRejectedAlone(seat));
+    return this.#quarantine.convicted + undisturbing.length;
+  }
+
+  isQuarantined(key: string): boolean {
+    const seat = this.#routes.get(key)?.seat;
+    return this.#quarantine.isConvicted(key) || (seat != null && this.#isRejectedAlone(seat));
   }
 
   /** Opens the link of a feed without keys in its URL; others open theirs when keys are held. */
@@ -79,7 +101,8 @@ export class Pool implements LinkOwner {
 
   /** Gives a key a place, after the others that are gathered with it. */
   hold(key: string): void {
-    this.#routes.add(key);
+    const route = this.#routes.add(key);
+    route.quarantined = this.#quarantine.detain(key, NO_TRACE, this.#context.clock.monotonicMs());
     this.#keysChanged();
   }
 
@@ -94,6 +117,7 @@ export class Pool implements LinkOwner {
     this.#routes.remove(route);
     const takeover = route.handover?.heir.takingOver;
     if (takeover?.pending.delete(route)) this.#completeIfDone(takeover);
+    if (route.quarantined) this.#quarantine.release(key);
     this.#keysChanged();
   }
 
@@ -145,6 +169,8 @@ export class Pool implements LinkOwner {
       this.#gap(seat, seat.lost.reason, clock.monotonicMs() - seat.lost.atMs);
     }
     seat.lost = null;
+    seat.rejections = 0;
+    this.#accepted(seat);
     const takeover = seat.takingOver;
     if (takeover === null) {
       // Only open links are merged.
@@ -160,18 +186,12 @@ export class Pool implements LinkOwner {
     if (seat === undefined || LINK_REASONS[reason].verdict === "own") return;
     if (wasOpen) seat.lost = { reason, atMs: this.#context.clock.monotonicMs() };
     this.#planIn(0);
-    const { takingOver, givingUp } = seat;
-    const takeover = takingOver ?? givingUp;
-    if (takeover === null) return;
-    const heirIsOpen = takeover.deadline !== null;
-    if (takeover.resumes && heirIsOpen) {
-      // Either could bring what is still missing; the new one is to stay.
-      this.#finish(takeover);
-    } else {
-      // The old links can resume, if they must; a new one that did not can't tell what they had still to bring.
-      if (takingOver !== null) this.#pauseReplacing();
-      this.#disband(takeover);
-    }
+    const isRejected = LINK_REASONS[reason].verdict === "reject";
+    const takeover = seat.takingOver ?? seat.givingUp;
+    if (takeover !== null) this.#takeoverBroken(seat, takeover, isRejected);
+    if (!this.#seats.has(link.id)) return;
+    if (isRejected) this.#rejected(seat);
+    else if (seat.isProbe) this.#postpone(seat);
   }
 
   aged(link: Link): void {
@@ -181,8 +201,25 @@ export class Pool implements LinkOwner {
     this.#planIn(0);
   }
 
+  #takeoverBroken(seat: Seat, takeover: Takeover, isRejected: boolean): void {
+    const heirIsOpen = takeover.deadline !== null;
+    if (takeover.resumes && heirIsOpen) {
+      // Either could bring what is still missing; the new one is to stay.
+      this.#finish(takeover);
+      return;
+    }
+    // The old links can resume, if they must; a new one that did not can't tell what they had still to bring.
+    const isHeir = seat.takingOver !== null;
+    const mayBlameKeys = isRejected && this.#routes.heldBy([seat]).some((route) => !route.proven);
+    if (isHeir && !mayBlameKeys) this.#pauseReplacing();
+    this.#disband(takeover);
+  }
+
   #gap(seat: Seat, reason: LinkReason, downMs: number): void {
-    const topics = this.#routes.topicsOf(seat);
+    this.#gapOn(this.#routes.topicsOf(seat), seat, reason, downMs);
+  }
+
+  #gapOn(topics: readonly string[], seat: Seat, reason: LinkReason, downMs: number): void {
     if (topics.length === 0) return;
     const info = { feed: this.#settings.name, reason, downMs };
     this.#counters.gaps++;
@@ -192,6 +229,125 @@ export class Pool implements LinkOwner {
       "events may be missing",
     );
     this.#context.sink.gap(topics, info);
+  }
+
+  // Keys that the feed rejects.
+
+  /** What a rejected link's keys are to do: see `quarantine`. Also asked when circumstances have changed. */
+  #judge(seat: Seat): void {
+    const own = this.#routes.heldBy([seat]);
+    const acceptsOthers = this.#acceptsAny();
+    const judgement = judgeRejection({
+      keys: own,
+      isProbe: seat.isProbe,
+      rejections: seat.rejections,
+      acceptsOthers,
+      othersWait: this.#quarantine.hasSuspects || this.#routes.homeless().length > 0,
+    });
+    if (judgement.do === "stay") return;
+    const { clock, random } = this.#context;
+    const asked = seat.keys.length;
+    const suspects = { keys: judgement.suspects, trace: traceOf(seat) };
+    this.#evict(seat, suspects.keys);
+    if (judgement.keep.length > 0) this.#reopen(seat, this.#routesOf(judgement.keep));
+    if (suspects.keys.length === 0) return;
+    const convictedBefore = this.#quarantine.convicted;
+    this.#quarantine.rejected(suspects, asked, acceptsOthers, clock.monotonicMs(), random);
+    if (this.#quarantine.convicted > convictedBefore) {
+      const fields = { feed: this.#settings.name, key: suspects.keys[0], ...seat.link.lastFailureInShort };
+      this.#counters.keysRejected++;
+      this.#quietLog.warn(
+        "key_rejected",
+        fields,
+        "the feed rejects a key: it is asked for apart from others",
+      );
+    }
+  }
+
+  #rejected(seat: Seat): void {
+    if (this.#routes.whole !== null) return;
+    seat.rejections++;
+    this.#judge(seat);
+  }
+
+  /** A request was accepted: its keys are good, and whom the feed rejected while it accepted nothing is not to blame. */
+  #accepted(seat: Seat): void {
+    for (const key of seat.keys) {
+      const route = this.#routes.get(key);
+      if (route === undefined) continue;
+      route.proven = true;
+      if (route.seat === seat) route.quarantined = false;
+    }
+    if (seat === this.#probe) {
+      this.#probe = null;
+      seat.isProbe = false;
+      if (this.#seats.size > this.#limits.linksMax) this.#giveUpPlace(seat);
+    }
+    this.#quarantine.accepted();
+  }
+
+  /** There is no place for the link that has found its keys to be good: they join others. */
+  #giveUpPlace(seat: Seat): void {
+    const { lost } = seat;
+    const { clock } = this.#context;
+    if (lost !== null) this.#gap(seat, lost.reason, clock.monotonicMs() - lost.atMs);
+    for (const route of this.#routes.heldBy([seat])) route.seat = null;
+    this.#vacate(seat, "replaced");
+  }
+
+  /** Neither accepted nor rejected: others are asked first. */
+  #postpone(seat: Seat): void {
+    const keys = this.#routes.heldBy([seat]).map((route) => route.key);
+    const trace = traceOf(seat);
+    this.#evict(seat, keys);
+    if (keys.length > 0) this.#quarantine.postpone({ keys, trace }, this.#context.clock.monotonicMs());
+  }
+
+  /** Closes a link, some or all of whose keys go into quarantine. */
+  #evict(seat: Seat, keys: readonly string[]): void {
+    for (const route of this.#routesOf(keys)) {
+      route.seat = null;
+      route.proven = false;
+      route.quarantined = true;
+    }
+    if (seat === this.#probe) this.#probe = null;
+    this.#vacate(seat, "replaced");
+  }
+
+  #vet(keys: readonly string[]): void {
+    for (const route of this.#routesOf(keys)) route.quarantined = true;
+    this.#quarantine.vet({ keys, trace: NO_TRACE });
+  }
+
+  /** Asks for keys in quarantine, when it is time. Like a rotation it may take one link more than `linksMax`. */
+  #probeNext(): void {
+    const nowMs = this.#context.clock.monotonicMs();
+    const { dueMs } = this.#quarantine;
+    if (dueMs === null || this.#probe !== null || this.#seats.size > this.#limits.linksMax) return;
+    const group = this.#quarantine.next(nowMs);
+    if (group === null) this.#planIn(Math.max(1, dueMs - nowMs));
+    else this.#openProbe(group);
+  }
+
+  #openProbe({ keys, trace }: Group<Trace>): void {
+    const routes = this.#routesOf(keys);
+    const seat = this.#takeSeat([], []);
+    seat.keys = keys;
+    seat.isProbe = true;
+    seat.lost = trace.lost;
+    seat.link.lastEventId = trace.lastEventId;
+    this.#routes.assignResumed(routes, seat);
+    this.#probe = seat;
+    seat.link.open();
+  }
+
+  /** Its one key was rejected, and is convicted as soon as it is in somebody's way. */
+  #isRejectedAlone({ link, keys }: Seat): boolean {
+    return this.#routes.whole === null && link.state.name === "rejected" && keys.length === 1;
+  }
+
+  #acceptsAny(): boolean {
+    return [...this.#seats.values()].some((seat) => seat.link.state.name === "open");
   }
 
   // Links being opened, replaced and closed.
@@ -218,8 +374,15 @@ export class Pool implements LinkOwner {
     const nowMs = this.#context.clock.monotonicMs();
     const quietAtMs = this.#keysChangedAtMs + QUIET_MS;
     const mayReplace = nowMs >= this.#replaceNotBeforeMs;
-    if (this.#routes.whole === null) this.#place(nowMs >= quietAtMs, mayReplace);
-    if (mayReplace) this.#rotate();
+    if (this.#routes.whole === null) {
+      for (const seat of [...this.#seats.values()])
+        if (seat.link.state.name === "rejected") this.#judge(seat);
+      if (this.#probe !== null && this.#routes.heldBy([this.#probe]).length === 0)
+        this.#evict(this.#probe, []);
+      this.#place(nowMs >= quietAtMs, mayReplace);
+      this.#probeNext();
+    }
+    if (mayReplace && this.#seats.size <= this.#limits.linksMax) this.#rotate();
     if (this.#seats.size === 0) return;
     if (!mayReplace) this.#planIn(this.#replaceNotBeforeMs - nowMs);
     else if (this.#routes.whole === null && nowMs < quietAtMs) this.#planIn(quietAtMs - nowMs);
@@ -227,35 +390,58 @@ export class Pool implements LinkOwner {
 
   #place(quiet: boolean, mayReplace: boolean): void {
     const held = this.#routes.countHeld();
-    const placed = Array.from(this.#seats.values(), (seat) => ({
-      id: seat.link.id,
-      keys: seat.keys.length,
-      held: (held.get(seat) ?? 0) + (seat.takingOver?.pending.size ?? 0),
-      settled: isSettled(seat),
-      state: placedState(seat.link),
-    }));
+    const placed = [...this.#seats.values()]
+      .filter((seat) => !seat.isProbe)
+      .map((seat) => ({
+        id: seat.link.id,
+        keys: seat.keys.length,
+        held: (held.get(seat) ?? 0) + (seat.takingOver?.pending.size ?? 0),
+        settled: isSettled(seat),
+        state: placedState(seat.link),
+      }));
+    const { keysPerLink, linksMax } = this.#limits;
+    const isProbeWithin = this.#probe !== null && this.#seats.size <= linksMax;
+    const limits = { keysPerLink, linksMax: isProbeWithin ? linksMax - 1 : linksMax };
     const keys = this.#routes.homeless().map((route) => route.key);
-    for (const change of planPlacement(placed, keys, this.#limits, quiet)) {
-      switch (change.do) {
-        case "close":
-          this.#vacate(this.#seatOf(change.link), "unwanted");
-          break;
-        case "open":
-          this.#takeSeat(this.#routesOf(change.keys), []).link.open();
-          break;
-        case "join":
-          this.#routes.assignResumed(this.#routesOf(change.keys), this.#seatOf(change.link));
-          this.#seatOf(change.link).link.open();
-          break;
-        case "replace": {
-          if (!mayReplace) break;
-          const from = change.links.map((id) => this.#seatOf(id));
-          if (change.inPlace) this.#replaceInPlace(from[0] as Seat, this.#routesOf(change.keys));
-          else this.#replace(from, this.#routesOf(change.keys));
-          break;
-        }
+    for (const change of planPlacement(placed, keys, limits, quiet)) {
+      if (change.do === "replace" && !mayReplace) continue;
+      this.#change(change);
+    }
+  }
+
+  #change(change: PlacementChange): void {
+    switch (change.do) {
+      case "close":
+        this.#vacate(this.#seatOf(change.link), "unwanted");
+        break;
+      case "open":
+        this.#takeSeat(this.#routesOf(change.keys), []).link.open();
+        break;
+      case "join": {
+        const keys = this.#vetted(change.keys);
+        if (keys.length === 0) break;
+        this.#routes.assignResumed(this.#routesOf(keys), this.#seatOf(change.link));
+        this.#seatOf(change.link).link.open();
+        break;
+      }
+      case "replace": {
+        const keys = this.#vetted(change.keys);
+        if (keys.length === 0 && change.keys.length > 0) break;
+        const from = change.links.map((id) => this.#seatOf(id));
+        if (change.inPlace) this.#replaceInPlace(from[0] as Seat, this.#routesOf(keys));
+        else this.#replace(from, this.#routesOf(keys));
+        break;
       }
     }
+  }
+
+  /** Those that may join others. In suspicious times keys that no request was ever accepted for are asked apart first. */
+  #vetted(keys: readonly string[]): readonly string[] {
+    if (!this.#quarantine.isWary(this.#context.clock.monotonicMs())) return keys;
+    const isProven = (key: string) => this.#routes.get(key)?.proven === true;
+    const unproven = keys.filter((key) => !isProven(key));
+    if (unproven.length > 0) this.#vet(unproven);
+    return keys.filter(isProven);
   }
 
   /** One link at a time, and only while none is being replaced anyway. */
@@ -284,7 +470,16 @@ export class Pool implements LinkOwner {
       { health, retry },
     );
     const keys = this.#routes.whole === null ? [...pending, ...own].map((route) => route.key) : [];
-    const seat: Seat = { link, keys, takingOver: null, givingUp: null, lost: null, aged: false };
+    const seat: Seat = {
+      link,
+      keys,
+      takingOver: null,
+      givingUp: null,
+      lost: null,
+      aged: false,
+      isProbe: false,
+      rejections: 0,
+    };
     this.#seats.set(link.id, seat);
     for (const route of own) this.#routes.assign(route, seat);
     return seat;
@@ -316,6 +511,14 @@ export class Pool implements LinkOwner {
     seat.lost = wasOpen ? { reason: "replaced", atMs: nowMs } : from.lost;
     seat.link.lastEventId = from.link.lastEventId;
     this.#vacate(from, "replaced");
+    seat.link.open();
+  }
+
+  /** Opens a link anew that was given up, for these of its keys, where it stopped. */
+  #reopen(from: Seat, routes: readonly Route[]): void {
+    const seat = this.#takeSeat(routes, []);
+    seat.lost = from.lost;
+    seat.link.lastEventId = from.link.lastEventId;
     seat.link.open();
   }
 
@@ -369,6 +572,12 @@ export class Pool implements LinkOwner {
   #routesOf(keys: readonly string[]): Route[] {
     return keys.map((key) => this.#routes.get(key) as Route);
   }
+}
+
+const NO_TRACE: Trace = { lastEventId: "", lost: null };
+
+function traceOf({ link, lost }: Seat): Trace {
+  return { lastEventId: link.lastEventId, lost };
 }
 
 function placedState(link: Link): PlacedLink["state"] {

@@ -127,6 +127,8 @@ export interface FeedStats {
   readonly keysLingering: number;
   /** Most keys that the feed can hold; null: no limit. */
   readonly keysMax: number | null;
+  /** Keys that the feed rejects, and that are asked for apart from others. */
+  readonly keysQuarantined: number;
   readonly sockets: number;
   readonly links: readonly LinkStats[];
 }

@@ -43,7 +43,7 @@ export class Routes {
 
   constructor(hasKeys: boolean, context: RoutesContext) {
     this.#context = context;
-    this.#whole = hasKeys ? null : { key: "", seat: null, handover: null };
+    this.#whole = hasKeys ? null : newRoute("");
   }
 
   get whole(): Route | null {
@@ -58,8 +58,10 @@ export class Routes {
     return this.#routes.get(key);
   }
 
-  add(key: string): void {
-    this.#routes.set(key, { key, seat: null, handover: null });
+  add(key: string): Route {
+    const route = newRoute(key);
+    this.#routes.set(key, route);
+    return route;
   }
 
   remove(route: Route): void {
@@ -70,9 +72,9 @@ export class Routes {
     this.#routes.clear();
   }
 
-  /** Keys without a link, in the order in which they came. */
+  /** Keys without a link that are to get one, in the order in which they came. */
   homeless(): Route[] {
-    return Array.from(this.#routes.values()).filter((route) => route.seat === null);
+    return Array.from(this.#routes.values()).filter((route) => route.seat === null && !route.quarantined);
   }
 
   heldBy(seats: readonly Seat[]): Route[] {
@@ -96,11 +98,14 @@ export class Routes {
   }
 
   topicsOf(seat: Seat): string[] {
-    const { topics, topicsSeen } = this.#context.mapping;
-    if (this.#whole !== null) return [...topicsSeen()];
-    return this.heldBy([seat])
-      .map((route) => topics.expand(route.key))
-      .filter((topic) => topic !== null);
+    return this.#whole === null
+      ? this.topicsOfKeys(this.heldBy([seat]).map((route) => route.key))
+      : [...this.#context.mapping.topicsSeen()];
+  }
+
+  topicsOfKeys(keys: readonly string[]): string[] {
+    const { topics } = this.#context.mapping;
+    return keys.map((key) => topics.expand(key)).filter((topic) => topic !== null);
   }
 
   /** The key is this link's alone; what that may still repeat stays remembered. */
@@ -212,6 +217,10 @@ export class Routes {
     counters.faults.add(fault);
     quietLog.warn(fault, { feed: settings.name, link: this.#seat?.link.id, fault }, "event not understood");
   }
+}
+
+function newRoute(key: string): Route {
+  return { key, seat: null, handover: null, proven: false, quarantined: false };
 }
 
 function remember(route: Route, heir: Seat, before: ReadonlySet<string>): void {

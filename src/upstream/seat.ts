@@ -17,6 +17,10 @@ export interface Seat {
   lost: { readonly reason: LinkReason; readonly atMs: number } | null;
   /** It has reached its age, and is to be replaced when it has settled. */
   aged: boolean;
+  /** It asks for keys that may be rejected, apart from others. Once accepted it is a link like others. */
+  isProbe: boolean;
+  /** Rejections in a row. */
+  rejections: number;
 }
 
 /** A key that is held: which link it comes by. In a feed without keys in its URL, one route stands for all. */
@@ -26,6 +30,16 @@ export interface Route {
   seat: Seat | null;
   /** Null, but while it goes from one link to another, and as long as the new one may repeat what the old one brought. */
   handover: { readonly heir: Seat; readonly events: Handover<FeedEvent> } | null;
+  /** A request that asked for the key was accepted, and none rejected since because of it. */
+  proven: boolean;
+  /** It is in the quarantine: it gets no place but by a probe. */
+  quarantined: boolean;
+}
+
+/** What keys of a link that was rejected bring along to the next one. */
+export interface Trace {
+  readonly lastEventId: string;
+  readonly lost: Seat["lost"];
 }
 
 /** Links being replaced by one that is opened before they are closed. */

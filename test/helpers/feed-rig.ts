@@ -92,6 +92,12 @@ export class FeedRig implements AsyncDisposable {
     );
   }
 
+  /** The same, whatever else is being dialled. */
+  isServedAmongOthers(...keys: string[]): boolean {
+    const served = this.server.keysServed();
+    return keys.every((key) => served.has(key));
+  }
+
   publish(...keys: string[]): void {
     for (const key of keys) {
       const id = this.server.publish(key);
