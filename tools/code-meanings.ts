@@ -30,6 +30,7 @@ export const MATCHER_ERRORS: Readonly<Record<MatcherErrorCode, string>> = {
 export const READINESS: Readonly<Record<ReadinessCode, string>> = {
   draining: "the gateway is stopping and sends its clients away",
   not_listening: "the listener does not accept connections yet, or no more",
+  memory_short: "memory is near `limits.memory`, so that nobody new is let in",
   database: "the database does not answer",
   feed_rejected: "a warning only: a feed refuses its links; look at its credentials and URL",
 };

@@ -34,6 +34,7 @@ export class ConnectionRegistry implements Iterable<Connection> {
   readonly #counters: DownstreamCounters;
   readonly #log: Logger;
   #onEmpty: (() => void)[] = [];
+  #refusing: "memory" | null = null;
 
   constructor(counters: DownstreamCounters, log: Logger) {
     this.#counters = counters;
@@ -53,6 +54,11 @@ export class ConnectionRegistry implements Iterable<Connection> {
     return this.#ofTransport[transport];
   }
 
+  /** Lets nobody in from now on, and says why; null: the limits decide again. */
+  refuse(why: "memory" | null): void {
+    this.#refusing = why;
+  }
+
   /** Whether another connection may come in, before its identity is known or after. */
   admit(
     address: string,
@@ -67,6 +73,7 @@ export class ConnectionRegistry implements Iterable<Connection> {
         ofUser: user === null ? 0 : (this.#ofUser.get(user) ?? 0),
         ofAddress: this.#ofAddress.get(address) ?? 0,
         draining,
+        refusing: this.#refusing,
       },
       limits,
     );

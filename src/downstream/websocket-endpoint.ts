@@ -16,6 +16,7 @@ const REFUSALS = {
   forbidden_origin: 403,
   unsupported_protocol: 400,
   draining: 503,
+  memory: 503,
   connections: 503,
   connectionsPerUser: 503,
   connectionsPerAddress: 429,
@@ -28,19 +29,11 @@ type Refusal = keyof typeof REFUSALS;
  */
 export class WebSocketEndpoint {
   readonly #desk: Desk;
-  readonly #server: Server<typeof ClientSocket>;
+  #server: Server<typeof ClientSocket>;
 
   constructor(desk: Desk) {
     this.#desk = desk;
-    this.#server = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      // Costs each connection hundreds of kilobytes and fragments the heap.
-      perMessageDeflate: false,
-      maxPayload: desk.limits.requestBytes,
-      handleProtocols: (offered) => (offered.has(JSON_PROTOCOL) ? JSON_PROTOCOL : false),
-      WebSocket: ClientSocket,
-    });
+    this.#server = serverFor(desk.limits.requestBytes);
   }
 
   /**
@@ -56,6 +49,9 @@ export class WebSocketEndpoint {
       this.#refuse(socket, refusal);
       return;
     }
+    const { requestBytes } = this.#desk.limits;
+    // It holds nothing, so another one does as well.
+    if (this.#server.options.maxPayload !== requestBytes) this.#server = serverFor(requestBytes);
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       socket.removeListener("error", onError);
       new WebSocketConnection(this.#desk, socket as Socket, webSocket, address);
@@ -79,6 +75,18 @@ export class WebSocketEndpoint {
         `Content-Length: ${body.length}\r\n\r\n${body}`,
     );
   }
+}
+
+function serverFor(messageBytesMax: number): Server<typeof ClientSocket> {
+  return new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    // Costs each connection hundreds of kilobytes and fragments the heap.
+    perMessageDeflate: false,
+    maxPayload: messageBytesMax,
+    handleProtocols: (offered) => (offered.has(JSON_PROTOCOL) ? JSON_PROTOCOL : false),
+    WebSocket: ClientSocket,
+  });
 }
 
 /** Answered in JSON such a client would understand nothing, so it is told at once. */

@@ -189,6 +189,13 @@ export class Hub {
     this.#log.evict(this.#nowMs());
   }
 
+  /** While memory is short: the log and the states hold only this share of their bounds. 1 gives all back. */
+  squeeze(share: number): void {
+    this.#log.squeeze(share);
+    this.#states.squeeze(share);
+    this.evict();
+  }
+
   /** Every topic that is known, for the sweep; topics may come and go meanwhile. */
   topics(): IterableIterator<Topic> {
     return this.#topics.values();

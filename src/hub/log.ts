@@ -20,6 +20,7 @@ export class Log implements Ledger {
   readonly #released: { topic(topic: Topic): void; event(event: HubEvent): void };
   /** Canonical nodes by `sequence % capacity`; capacity is a power of two. */
   #ring = new Array<ChainNode | undefined>(CAPACITY_MIN);
+  #share = 1;
   #first = 1;
   #head = 0;
   bytes = 0;
@@ -72,11 +73,17 @@ export class Log implements Ledger {
     return this.#ring[sequence & (this.#ring.length - 1)] ?? null;
   }
 
+  /** Holds only this share of its bytes' bound from now on; 1: all of it. Takes effect at the next `evict`. */
+  squeeze(share: number): void {
+    this.#share = share;
+  }
+
   /** Lets go what exceeds the bounds, oldest first. */
   evict(nowMs: number): void {
+    const bytesMax = this.#bounds.bytesMax * this.#share;
     while (this.length > 0) {
       const node = this.at(this.#first) as ChainNode;
-      if (this.bytes <= this.#bounds.bytesMax && nowMs - node.event.timeMs <= this.#bounds.ageMaxMs) return;
+      if (this.bytes <= bytesMax && nowMs - node.event.timeMs <= this.#bounds.ageMaxMs) return;
       this.#evictFirst(node);
     }
   }

@@ -17,6 +17,7 @@ export class StateStore {
   readonly #byChange = new Map<Topic, TopicState>();
   readonly #ledger: Ledger;
   #bytes = 0;
+  #share = 1;
   /** States let go because of the bound. */
   evicted = 0;
 
@@ -81,6 +82,12 @@ export class StateStore {
     return state.event;
   }
 
+  /** Holds only this share of its bound from now on; 1: all of it. */
+  squeeze(share: number): void {
+    this.#share = share;
+    this.#evict(null);
+  }
+
   drop(topic: Topic): void {
     const state = this.#byChange.get(topic);
     if (state === undefined) return;
@@ -90,9 +97,10 @@ export class StateStore {
     this.#release(topic);
   }
 
-  #evict(newest: Topic): void {
+  /** @param newest a state that is kept if it is the only one */
+  #evict(newest: Topic | null): void {
     for (const topic of this.#byChange.keys()) {
-      if (this.#bytes <= this.#bytesMax) return;
+      if (this.#bytes <= this.#bytesMax * this.#share) return;
       if (topic === newest && this.#byChange.size > 1) continue;
       this.evicted++;
       this.drop(topic);

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ReadinessState, readiness } from "./health.ts";
 
-const FINE: ReadinessState = { draining: false, listening: true, databaseFault: null, feeds: [] };
+const FINE: ReadinessState = {
+  draining: false,
+  listening: true,
+  memoryShort: false,
+  databaseFault: null,
+  feeds: [],
+};
 
 test("readiness: with nothing wrong the gateway is ready, without reasons", () => {
   assert.deepEqual(readiness({ ...FINE, feeds: [{ name: "quotes", linksRejected: 0 }] }), {
@@ -12,17 +18,24 @@ test("readiness: with nothing wrong the gateway is ready, without reasons", () =
 });
 
 test("readiness: draining, a closed listener and a database that does not answer are failures, all told at once", () => {
-  const answer = readiness({ draining: true, listening: false, databaseFault: "disk is full", feeds: [] });
+  const answer = readiness({
+    draining: true,
+    listening: false,
+    memoryShort: true,
+    databaseFault: "disk is full",
+    feeds: [],
+  });
   assert.equal(answer.ready, false);
   assert.deepEqual(
     answer.reasons.map(({ code, severity }) => [code, severity]),
     [
       ["draining", "failure"],
       ["not_listening", "failure"],
+      ["memory_short", "failure"],
       ["database", "failure"],
     ],
   );
-  assert.match(answer.reasons[2]?.message ?? "", /disk is full/);
+  assert.match(answer.reasons[3]?.message ?? "", /disk is full/);
 });
 
 test("readiness: a rejected feed is a warning, since another node would fare no better", () => {

@@ -3,6 +3,8 @@ export interface ReadinessState {
   readonly draining: boolean;
   /** Whether the listener accepts connections. */
   readonly listening: boolean;
+  /** Whether memory is so short that nobody new is let in. */
+  readonly memoryShort: boolean;
   /** What is wrong with the database; null: it answers. */
   readonly databaseFault: string | null;
   /** Feeds with the number of their links that were rejected: wrong credentials, URL or content type. */
@@ -13,6 +15,7 @@ export interface ReadinessState {
 export const ReadinessCode = {
   draining: "draining",
   not_listening: "not_listening",
+  memory_short: "memory_short",
   database: "database",
   feed_rejected: "feed_rejected",
 } as const;
@@ -36,6 +39,8 @@ export function readiness(state: ReadinessState): Readiness {
   const fail = (code: ReadinessCode, message: string) => reasons.push({ code, severity: "failure", message });
   if (state.draining) fail(ReadinessCode.draining, "the gateway drains: it is about to stop");
   if (!state.listening) fail(ReadinessCode.not_listening, "the listener does not accept connections");
+  if (state.memoryShort)
+    fail(ReadinessCode.memory_short, "memory is near limits.memory: nobody new is let in");
   if (state.databaseFault !== null)
     fail(ReadinessCode.database, `the database does not answer: ${state.databaseFault}`);
   for (const { name, linksRejected } of state.feeds) {

@@ -172,6 +172,23 @@ const RESOURCE_METRICS: readonly MetricDefinition[] = [
     read: ({ views }) => optional(views.memoryLimitBytes()),
   },
   {
+    name: "memory_step",
+    type: "gauge",
+    labels: [],
+    unit: "step",
+    meaning:
+      "How short memory is, by limits.memory: 0 it is not, 1 nobody new is let in, 2 log and states are trimmed, 3 the heaviest connections are sent away.",
+    read: ({ views }) => single(views.memoryStep()),
+  },
+  {
+    name: "memory_measures_total",
+    type: "counter",
+    labels: ["measure"],
+    unit: "measures",
+    meaning: "What was done because memory was short: close, collect, trim, shed.",
+    read: ({ views }) => fromCounts(views.memoryMeasures, 1),
+  },
+  {
     name: "database_connections",
     type: "gauge",
     labels: ["state"],

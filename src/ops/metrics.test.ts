@@ -50,6 +50,8 @@ function rooms() {
     errors: held.errors,
     sweepReclaimed: new Map([["timer", 1]]),
     databaseConnections: () => ({ open: 1 }),
+    memoryStep: () => 1,
+    memoryMeasures: new Map([["close", 1]]),
     memoryLimitBytes: () => held.memoryLimitBytes,
     certificateExpiresAtMs: () => held.certificateExpiresAtMs,
   };
@@ -72,7 +74,7 @@ async function scrape(metrics: GatewayMetrics): Promise<Map<string, number>> {
 /** product.md, "Metrics": the contract. */
 const CONTRACT = `connections{transport} connection_duration_seconds{transport} connections_opened_total
   connections_closed_total{transport,reason} links{feed,state} link_age_seconds link_reconnects_total{feed,reason}
-  feed_events_total{feed} feed_gaps_total{feed} subscribers{transport} topics log_bytes queue_bytes memory_limit_bytes
+  feed_events_total{feed} feed_gaps_total{feed} subscribers{transport} topics log_bytes queue_bytes memory_limit_bytes memory_step memory_measures_total{measure}
   database_connections{state} sweep_reclaimed_total{kind} connection_resets_total{side} auth_failures_total{method,reason}
   sse_drops_total{side,reason} errors_total{room,code} events_published_total{source} deliveries_total{transport}
   delivery_lag_seconds slow_consumers_total{verdict} resumes_total{transport,outcome}

@@ -92,6 +92,10 @@ export interface GatewayViews {
   databaseConnections(): Readonly<Record<string, number>>;
   /** The bound on the process's memory; null: none is known. */
   memoryLimitBytes(): number | null;
+  /** How short memory is: 0 calm, 1 nobody new is let in, 2 the log is trimmed, 3 connections are sent away. */
+  memoryStep(): number;
+  /** What was done about it, by measure. */
+  readonly memoryMeasures: Counts;
   /** When the served certificate expires, in milliseconds since the Unix epoch; null without TLS. */
   certificateExpiresAtMs(): number | null;
 }

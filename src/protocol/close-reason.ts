@@ -14,6 +14,7 @@ export const CloseReason = {
   slow_consumer: "slow_consumer",
   insufficient_state: "insufficient_state",
   forced_reconnect: "forced_reconnect",
+  memory_pressure: "memory_pressure",
   no_pong: "no_pong",
   too_many_requests: "too_many_requests",
   invalid_token: "invalid_token",
@@ -85,6 +86,11 @@ export const CLOSE_REASONS: Readonly<Record<CloseReason, CloseReasonInfo>> = {
     websocketCode: 3011,
     text: "force reconnect",
     meaning: "sent away by the gateway or an operator; reconnect",
+  },
+  memory_pressure: {
+    websocketCode: 3011,
+    text: "force reconnect",
+    meaning: "among the heaviest when the process came near `limits.memory`; reconnect later",
   },
   no_pong: {
     websocketCode: 3012,
