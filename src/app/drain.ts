@@ -26,11 +26,11 @@ export function goodbyesAt(step: number, steps: number, left: number): number {
 export class Drain {
   readonly #registry: ConnectionRegistry;
   readonly #clock: Clock;
-  readonly #timeoutMs: number;
+  readonly #timeoutMs: () => number;
   #listener: { close(): Promise<void>; destroy(): void } | null = null;
   #running: Promise<DrainOutcome> | null = null;
 
-  constructor(options: { registry: ConnectionRegistry; clock: Clock; timeoutMs: number }) {
+  constructor(options: { registry: ConnectionRegistry; clock: Clock; timeoutMs: () => number }) {
     this.#registry = options.registry;
     this.#clock = options.clock;
     this.#timeoutMs = options.timeoutMs;
@@ -49,7 +49,7 @@ export class Drain {
    *
    * @param timeoutMs default: `drain.timeout`
    */
-  run(timeoutMs = this.#timeoutMs): Promise<DrainOutcome> {
+  run(timeoutMs = this.#timeoutMs()): Promise<DrainOutcome> {
     this.#running ??= this.#run(timeoutMs);
     return this.#running;
   }

@@ -5,7 +5,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { Accounts } from "#auth/accounts.ts";
 import { GatewayAuthenticator } from "#auth/gateway-authenticator.ts";
-import { grantsFromTexts } from "#auth/grants.ts";
 import { isRevokedBy } from "#auth/identity.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
@@ -21,14 +20,19 @@ import { Hub } from "#hub/hub.ts";
 import { ErrorJournal } from "#ops/error-journal.ts";
 import { CloseReason } from "#protocol/close-reason.ts";
 import { openStorage, type Storage } from "#storage/storage.ts";
-import { openFeed } from "#upstream/feed.ts";
-import { clientAddressReader } from "./client-address.ts";
 import { Drain } from "./drain.ts";
 import { EverySecond } from "./every-second.ts";
 import { FeedDesk } from "./feed-desk.ts";
+import { Feeds } from "./feeds.ts";
 import { Listener } from "./listener.ts";
+import { LiveSettings } from "./live-settings.ts";
+import { memoryLimitBytes } from "./memory-limit.ts";
+import { processMemory } from "./memory-use.ts";
+import { reload } from "./reload.ts";
 import { serveOn } from "./routes.ts";
+import { Sweep } from "./sweep.ts";
 import { TlsFiles } from "./tls-files.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** How long clients' sockets may take to go when the gateway is closed without a drain, in milliseconds. */
 const HARD_END_MS = 1000;
@@ -55,13 +59,14 @@ export interface GatewayStats {
 
 /** Everything that the gateway is made of, opened in order. */
 interface Parts {
-  readonly config: Config;
+  readonly live: LiveSettings;
   readonly clock: Clock;
   readonly log: Logger;
   readonly storage: Storage;
   readonly authenticator: GatewayAuthenticator;
   readonly hub: Hub;
   readonly feedDesk: FeedDesk;
+  readonly feeds: Feeds;
   readonly desk: Desk;
   readonly registry: ConnectionRegistry;
   readonly wheel: TimerWheel;
@@ -69,6 +74,7 @@ interface Parts {
   readonly listener: Listener;
   readonly tls: TlsFiles | null;
   readonly drain: Drain;
+  readonly sweep: Sweep;
 }
 
 /**
@@ -133,16 +139,28 @@ export class Gateway implements AsyncDisposable {
     return { opened: opened.total, closed: closed.total };
   }
 
+  /** Looks now for what should not exist, as it does every minute. Answers how much was found and released, ever. */
+  sweep(): number {
+    const { sweep } = this.#parts;
+    sweep.run();
+    return sweep.reclaimed.total;
+  }
+
   /** Sends every client away in a way that lets it come back. Answers how many there were. */
   cutConnections(): number {
     return this.#parts.registry.closeWhere(() => true, CloseReason.forced_reconnect);
   }
 
-  /** Reads the certificate and its key again. A pair that is not good leaves the one in force. */
-  reload(): void {
-    const { tls, listener, log } = this.#parts;
-    if (tls === null) log.info({}, "nothing to reload: there is no certificate");
-    else tls.reloadInto(listener, log);
+  /**
+   * Takes over another configuration without dropping connections, all of it or nothing, and reads the certificate
+   * and its key again. The log says what changed, or why nothing did.
+   *
+   * @param config default: the one in force
+   * @returns whether it is in force now
+   */
+  reload(config: Config = this.#parts.live.config): boolean {
+    if (this.#ending !== null) return false;
+    return reload(this.#parts, config);
   }
 
   /** Stops accepting, says goodbye to every client over a while, and closes everything. Idempotent. */
@@ -170,6 +188,7 @@ async function openParts(
   { log, clock = new SystemClock() }: GatewayOptions,
   stack: AsyncDisposableStack,
 ): Promise<Parts> {
+  const live = new LiveSettings(config);
   const tls = config.tls === null ? null : TlsFiles.load(config.tls, clock);
   const storage = stack.use(await openStorage(config.database, { clock, logger: log }));
   const journal = stack.use(new ErrorJournal(log, clock));
@@ -186,7 +205,7 @@ async function openParts(
   const feedDesk = new FeedDesk();
   const hub = new Hub({
     epoch: randomBytes(6).toString("base64url"),
-    log: config.log,
+    log: live.log,
     stateBytesMax: config.log.stateBytesMax,
     nowMs: () => clock.nowMs(),
     demand: feedDesk,
@@ -194,19 +213,17 @@ async function openParts(
   const counters = new DownstreamCounters();
   const registry = new ConnectionRegistry(counters, log);
   const wheel = stack.use(new TimerWheel(clock));
-  const drain = new Drain({ registry, clock, timeoutMs: config.drain.timeoutMs });
-  const feeds = config.feeds.map((feed) =>
-    stack.use(openFeed(feed, { clock, random: Math.random, log, sink: feedDesk.sinkInto(hub) })),
-  );
-  const publicFeeds = new Set(
-    config.feeds.filter((feed) => feed.access === "public").map((feed) => feed.name),
-  );
-  feedDesk.open(feeds, (feed) => publicFeeds.has(feed.name));
+  const drain = new Drain({ registry, clock, timeoutMs: () => live.config.drain.timeoutMs });
+  const context = { clock, random: Math.random, log, sink: feedDesk.sinkInto(hub) };
+  const feeds = stack.use(new Feeds(hub, feedDesk, context));
+  feeds.prepare(config.feeds).commit();
   const desk: Desk = {
     hub,
     authenticator,
     access: {
-      anonymous: grantsFromTexts(config.auth.anonymous.subscribe),
+      get anonymous() {
+        return authenticator.anonymous.subscribe;
+      },
       get hasPublicTopics() {
         return feedDesk.hasPublicTopics;
       },
@@ -219,12 +236,16 @@ async function openParts(
     flusher: new Flusher(clock),
     registry,
     counters,
-    limits: config.limits,
-    heartbeat: config.heartbeat,
-    origins: new Set(config.listen.origins),
+    get limits() {
+      return live.config.limits;
+    },
+    get heartbeat() {
+      return live.config.heartbeat;
+    },
+    origins: live.origins,
     nextConnectionId: randomUUID,
     isDraining: () => drain.isUnderWay,
-    addressOf: clientAddressReader(config.listen.trustedProxies),
+    addressOf: (request) => live.addressOf(request),
   };
   stack.use(
     authenticator.onRevoked((filter) => {
@@ -232,20 +253,24 @@ async function openParts(
     }),
   );
   stack.use(new EverySecond(clock, () => hub.evict()));
+  const sweep = stack.use(new Sweep({ hub, registry, wheel }, { clock, log }));
+  const limitBytes = () => memoryLimitBytes(live.config.limits.memory);
+  const watchdog = stack.use(new Watchdog({ hub, registry, clock, log, memory: processMemory, limitBytes }));
   const listener = stack.use(new Listener({ ...config.listen, tls: tls?.context ?? null }));
   drain.stopsAccepting(listener);
   // After a drain this finds nothing to do; without one, clients are sent away at once. The listener closes after it,
   // since it waits for their sockets.
   stack.defer(async () => void (await drain.run(HARD_END_MS)));
-  await serveOn(listener, { config, desk, feedDesk, storage, authenticator, journal, tls });
+  await serveOn(listener, { live, desk, feedDesk, storage, authenticator, journal, tls, sweep, watchdog });
   return {
-    config,
+    live,
     clock,
     log,
     storage,
     authenticator,
     hub,
     feedDesk,
+    feeds,
     desk,
     registry,
     wheel,
@@ -253,5 +278,6 @@ async function openParts(
     listener,
     tls,
     drain,
+    sweep,
   };
 }

@@ -1,9 +1,7 @@
 import fastifyFactory from "fastify";
 import type { Authenticator } from "#auth/authenticator.ts";
 import { authRoutes } from "#auth/http-routes.ts";
-import { Tally } from "#base/counters.ts";
 import { messageOf } from "#base/errors.ts";
-import type { Config } from "#config/config.ts";
 import type { Desk } from "#downstream/desk.ts";
 import { mercureHandler } from "#downstream/mercure-handler.ts";
 import { Transport } from "#downstream/transport.ts";
@@ -16,25 +14,30 @@ import type { GatewayViews } from "#ops/views.ts";
 import type { Storage } from "#storage/storage.ts";
 import type { FeedDesk } from "./feed-desk.ts";
 import type { Listener } from "./listener.ts";
+import type { LiveSettings } from "./live-settings.ts";
 import { memoryLimitBytes } from "./memory-limit.ts";
+import type { Sweep } from "./sweep.ts";
 import type { TlsFiles } from "./tls-files.ts";
+import type { Watchdog } from "./watchdog.ts";
 
 const WEBSOCKET_PATH = "/connection/websocket";
 
 export interface Served {
-  readonly config: Config;
+  readonly live: LiveSettings;
   readonly desk: Desk;
   readonly feedDesk: FeedDesk;
   readonly storage: Storage;
   readonly authenticator: Authenticator;
   readonly journal: ErrorJournal;
   readonly tls: TlsFiles | null;
+  readonly sweep: Sweep;
+  readonly watchdog: Watchdog;
 }
 
 /** Puts everything that the gateway answers on its listener: streams and upgrades beside the web framework, the rest in it. */
 export async function serveOn(listener: Listener, served: Served): Promise<void> {
-  const { config, desk, authenticator, journal } = served;
-  const app = fastifyFactory({ bodyLimit: config.limits.requestBytes, logger: false });
+  const { live, desk, authenticator, journal } = served;
+  const app = fastifyFactory({ bodyLimit: desk.limits.requestBytes, logger: false });
   app.addHook("onSend", async (_request, reply) => {
     reply.header("x-content-type-options", "nosniff");
     if (listener.isSecure) reply.header("strict-transport-security", "max-age=31536000");
@@ -57,6 +60,7 @@ export async function serveOn(listener: Listener, served: Served): Promise<void>
       readiness({
         draining: desk.isDraining(),
         listening: listener.isListening,
+        memoryShort: served.watchdog.severity > 0,
         databaseFault: await faultOf(served.storage),
         feeds: served.feedDesk.feeds.map((feed) => ({
           name: feed.name,
@@ -64,7 +68,7 @@ export async function serveOn(listener: Listener, served: Served): Promise<void>
         })),
       }),
     isAdminToken: async (token) => (await authenticator.fromToken(token)).admin,
-    metricsPublic: config.listen.metrics === "public",
+    metricsPublic: () => live.config.listen.metrics === "public",
   });
   await app.ready();
   const webSockets = new WebSocketEndpoint(desk);
@@ -91,7 +95,7 @@ async function faultOf(storage: Storage): Promise<string | null> {
 
 /** The rooms' own numbers, as metrics read them. */
 function viewsOf(
-  { desk, feedDesk, storage, authenticator, journal, tls, config }: Served,
+  { desk, feedDesk, storage, authenticator, journal, tls, sweep, watchdog, live }: Served,
   listener: Listener,
 ): GatewayViews {
   const { counters, registry, hub, flusher } = desk;
@@ -110,12 +114,11 @@ function viewsOf(
     deliveryLagS: flusher.lag,
     authFailures: authenticator.failures,
     errors: { entries: () => [...journal.counts.entries(), ...listener.errorEntries()] },
-    sweepReclaimed: NOTHING_RECLAIMED,
+    sweepReclaimed: sweep.reclaimed,
     databaseConnections: () => ({ ...storage.connections() }),
-    memoryLimitBytes: () => memoryLimitBytes(config.limits.memory),
+    memoryLimitBytes: () => memoryLimitBytes(live.config.limits.memory),
+    memoryStep: () => watchdog.severity,
+    memoryMeasures: watchdog.measures,
     certificateExpiresAtMs: () => tls?.expiresAtMs ?? null,
   };
 }
-
-/** There is no sweep yet: nothing was ever reclaimed by one. */
-const NOTHING_RECLAIMED = new Tally();

@@ -29,6 +29,11 @@ export interface Authenticator {
 
   /** Checks an access token (RFC 9068): our own, or a trusted issuer's. */
   fromToken(token: string): Promise<Identity>;
+  /**
+   * The same identity with what it may do by now; itself where nothing changed; null when it may be here no longer:
+   * its role is not configured any more, or it was revoked.
+   */
+  renewed(identity: Identity): Identity | null;
   /** Checks a name and password and begins a session. Takes the same time for a name that does not exist. */
   login(name: string, password: string, origin: Origin): Promise<Session>;
   /** Trades a refresh token for new tokens. A refresh token that was used before ends its session. */

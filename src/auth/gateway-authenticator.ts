@@ -95,7 +95,7 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
     return this.#anonymous;
   }
 
-  /** Puts new settings in force. Identities that were given out keep their grants until their token is shown again. */
+  /** Puts new settings in force. Identities that were given out keep their grants until they are `renewed`. Throws `MatcherError`. */
   reconfigure(settings: AuthSettings): void {
     const roles = rolesOf(settings);
     const anonymous = anonymousOf(settings);
@@ -108,6 +108,18 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
 
   fromToken(token: string): Promise<Identity> {
     return this.#counted("token", () => this.#identityOfToken(token));
+  }
+
+  renewed(identity: Identity): Identity | null {
+    if (identity.kind === "anonymous") return this.#anonymous;
+    const { sessionId, tokenId } = identity;
+    if (this.#revocations.isRevoked({ sessionId, tokenId, issuedAtMs: Number.POSITIVE_INFINITY }))
+      return null;
+    if (identity.role === null) return identity;
+    const role = this.#roles.get(identity.role);
+    if (role === undefined) return null;
+    const { subscribe, publish, admin } = role;
+    return subscribe === identity.subscribe ? identity : { ...identity, subscribe, publish, admin };
   }
 
   login(name: string, password: string, origin: Origin): Promise<Session> {

@@ -1,5 +1,7 @@
 import type { Command } from "commander";
 import type { Gateway } from "#app/gateway.ts";
+import type { Logger } from "#base/logger.ts";
+import { ConfigError } from "#config/fault.ts";
 import { DEFAULT_FILE, loadConfigFile } from "#config/load.ts";
 import { ExitCode } from "./exit.ts";
 
@@ -8,7 +10,7 @@ export function addServeCommand(program: Command): void {
   program
     .command("serve")
     .description(
-      "run the gateway. SIGTERM or SIGINT: drain and exit; once more: exit at once. SIGHUP: read the certificates again",
+      "run the gateway. SIGTERM or SIGINT: drain and exit; once more: exit at once. SIGHUP: take over the changed configuration and certificates",
     )
     .option("-c, --config <file>", `configuration file (default: ./${DEFAULT_FILE} if there is one)`)
     .action(async (options: { config?: string }) => {
@@ -20,16 +22,29 @@ export function addServeCommand(program: Command): void {
       try {
         const gateway = await Gateway.open(config, { log });
         log.info({ url: gateway.url, config: file, pid: process.pid }, "listening");
-        await runUntilSignalled(gateway);
+        await runUntilSignalled(gateway, () => reload(gateway, options.config, log));
       } finally {
         log.close();
       }
     });
 }
 
-/** Resolves once the gateway has drained. A second signal makes it exit at once, with status 1. */
-export async function runUntilSignalled(gateway: Gateway): Promise<void> {
-  const reload = () => gateway.reload();
+/** Reads the configuration again. One with faults changes nothing; the gateway itself says what a good one changes. */
+function reload(gateway: Gateway, file: string | undefined, log: Logger): void {
+  try {
+    gateway.reload(loadConfigFile(file).config);
+  } catch (thrown) {
+    if (!(thrown instanceof ConfigError)) throw thrown;
+    log.error({ faults: thrown.message.split("\n") }, "configuration not reloaded, nothing changed");
+  }
+}
+
+/**
+ * Resolves once the gateway has drained. A second signal makes it exit at once, with status 1.
+ *
+ * @param reload what SIGHUP does; default: nothing
+ */
+export async function runUntilSignalled(gateway: Gateway, reload: () => void = () => {}): Promise<void> {
   process.on("SIGHUP", reload);
   await new Promise<void>((resolve) => {
     const stop = (signal: NodeJS.Signals) => {

@@ -44,6 +44,17 @@ export async function signIn(desk: Desk, request: IncomingMessage): Promise<Iden
   return identityOf(desk, token);
 }
 
+/**
+ * The identity as it is in a later turn than that of its signing in: a role may have changed, a session ended.
+ *
+ * @throws Refusal
+ */
+export function stillSignedIn(desk: Desk, identity: Identity): Identity {
+  const renewed = desk.authenticator.renewed(identity);
+  if (renewed === null) throw invalidToken();
+  return renewed;
+}
+
 async function identityOf(desk: Desk, token: string): Promise<Identity> {
   try {
     return await desk.authenticator.fromToken(token);
@@ -53,8 +64,12 @@ async function identityOf(desk: Desk, token: string): Promise<Identity> {
       throw new Refusal(503, error.code, error.message, { retryAfterS: error.retryAfterS ?? 1 });
     }
     // Why it failed is told to the log's readers by the metric, not to whoever tries tokens (Mercure, "Error Responses").
-    throw new Refusal(401, "invalid_token", "the access token is not valid, or no longer; sign in again", {
-      challenge: "invalid_token",
-    });
+    throw invalidToken();
   }
+}
+
+function invalidToken(): Refusal {
+  return new Refusal(401, "invalid_token", "the access token is not valid, or no longer; sign in again", {
+    challenge: "invalid_token",
+  });
 }

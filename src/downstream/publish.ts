@@ -5,7 +5,7 @@ import { parsePublishForm } from "#protocol/mercure-publish.ts";
 import type { Desk } from "./desk.ts";
 import { answer } from "./mercure-answer.ts";
 import { Refusal } from "./mercure-refusal.ts";
-import { signIn } from "./mercure-sign-in.ts";
+import { signIn, stillSignedIn } from "./mercure-sign-in.ts";
 
 /** Of a body that is too large, so much is read and dropped that most senders are still there to read the answer. */
 const DROPPED_BYTES_MAX = 1024 * 1024;
@@ -20,8 +20,8 @@ export async function publishUpdate(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const identity = await signIn(desk, request);
-  if (identity.kind === "anonymous") {
+  const signedIn = await signIn(desk, request);
+  if (signedIn.kind === "anonymous") {
     throw new Refusal(401, "unauthorized", "show an access token that permits publishing", {
       challenge: null,
     });
@@ -31,6 +31,7 @@ export async function publishUpdate(
   }
   const body = await readBody(request, desk.limits.requestBytes);
   const publication = parse(body);
+  const identity = stillSignedIn(desk, signedIn);
   if (!mayPublish(identity, publication.topics)) {
     const denied = publication.topics.find((topic) => !identity.publish.covers(topic));
     throw new Refusal(403, "insufficient_scope", `the access token does not permit publishing to ${denied}`, {

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Identity } from "#auth/identity.ts";
-import { mayReceive } from "#auth/policy.ts";
+import { mayReceive, maySubscribe } from "#auth/policy.ts";
 import type { EventSink, HubEvent, LogReader, Subscription } from "#hub/hub.ts";
 import { CloseReason } from "#protocol/close-reason.ts";
 import { WireFormat } from "#protocol/event.ts";
@@ -75,6 +75,17 @@ export class SseConnection extends Connection implements EventSink {
     this.enqueue(Buffer.concat(frames));
     // The first one is spread, so that clients that came together do not have their heartbeats together for ever.
     this.#arm(heartbeat.intervalMs * (0.5 + random() / 2));
+  }
+
+  /** One stream can't lose a part of its topics, so it ends as a whole; who comes back is told what is not permitted. */
+  override authorise(identity: Identity): void {
+    super.authorise(identity);
+    const denied = this.#subscriptions.find(
+      ({ selector }) => !maySubscribe(identity, selector, this.desk.access),
+    );
+    if (denied !== undefined) {
+      this.close(CloseReason.permission_denied, `it may no longer subscribe to ${denied.selector.pattern}`);
+    }
   }
 
   /** Called by the hub, within `publish`. */
@@ -177,6 +188,7 @@ export class SseConnection extends Connection implements EventSink {
 const SENT_AWAY: ReadonlySet<CloseReason> = new Set([
   CloseReason.shutdown,
   CloseReason.forced_reconnect,
+  CloseReason.memory_pressure,
   CloseReason.insufficient_state,
   CloseReason.server_error,
 ]);

@@ -11,7 +11,7 @@ import { corsHeaders } from "./cors.ts";
 import type { Desk } from "./desk.ts";
 import { DISCOVERY_LINK, STREAM_HEADERS, sendAway } from "./mercure-answer.ts";
 import { Refusal } from "./mercure-refusal.ts";
-import { signIn } from "./mercure-sign-in.ts";
+import { signIn, stillSignedIn } from "./mercure-sign-in.ts";
 import { takeOverSocket } from "./socket-takeover.ts";
 import { SseConnection } from "./sse-connection.ts";
 
@@ -22,7 +22,7 @@ const RETRY_DRAINING_MS = { min: 1000, max: 10_000 } as const;
 /**
  * Answers `GET /.well-known/mercure` with a stream (Mercure, "Subscription").
  *
- *     admitted? ──> query ──> signed in ──> permitted? ──> next turn ──> admitted still? ──> socket taken over ──> stream
+ *     admitted? ──> query ──> signed in ──> next turn ──> permitted? ──> admitted still? ──> socket taken over ──> stream
  *
  * @throws Refusal
  */
@@ -40,9 +40,10 @@ export async function openStream(
     return;
   }
   const wanted = parse(desk, request);
-  const identity = await signIn(desk, request);
-  authorise(desk, identity, wanted);
+  const signedIn = await signIn(desk, request);
   await nextTurn();
+  const identity = stillSignedIn(desk, signedIn);
+  authorise(desk, identity, wanted);
   // Others may have come in meanwhile; from here to the connection's entry in the books nothing waits.
   const verdict = desk.registry.admit(address, identity, desk.limits, desk.isDraining());
   if (verdict !== null) {
@@ -81,6 +82,7 @@ export function refuseSoftly(
 
 const REFUSAL_OF = {
   draining: "draining",
+  memory: "memory_short",
   connections: "connection_limit",
   connectionsPerUser: "user_connection_limit",
   connectionsPerAddress: "address_connection_limit",

@@ -33,6 +33,12 @@ export class WebSocketConnection extends Connection implements SessionClient, So
     this.#session.lose(topic);
   }
 
+  /** Channels that it may no longer have are unsubscribed (code 2000, upon which SDKs do not come back for them). */
+  override authorise(identity: Identity): void {
+    super.authorise(identity);
+    this.#session.authorise();
+  }
+
   message(data: Buffer, isBinary: boolean): void {
     if (this.closed !== null) return;
     if (isBinary) this.close(CloseReason.inappropriate_protocol, "a binary message");

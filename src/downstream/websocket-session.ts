@@ -98,6 +98,11 @@ export class Session {
     this.#channels.lose(topic);
   }
 
+  /** What the identity may do has changed. */
+  authorise(): void {
+    this.#channels.authorise();
+  }
+
   /** The connection ended. */
   end(): void {
     this.#waiting = [];

@@ -27,7 +27,7 @@ async function serve(t: TestContext, options: { readiness?: () => Readiness; met
       if (token === "broken") throw new Error("invalid_token");
       return token === "admin";
     },
-    metricsPublic: options.metricsPublic ?? false,
+    metricsPublic: () => options.metricsPublic ?? false,
   });
   await app.listen({ host: "127.0.0.1", port: 0 });
   t.after(() => app.close());

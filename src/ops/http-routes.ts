@@ -10,7 +10,7 @@ export interface OpsRoutesOptions {
   /** Whether an access token is an administrator's. Refusing by an error is the same as false. */
   readonly isAdminToken: (token: string) => Promise<boolean>;
   /** `listen.metrics: public`: metrics and reasons for everybody. */
-  readonly metricsPublic: boolean;
+  readonly metricsPublic: () => boolean;
 }
 
 type Caller = "insider" | "unknown" | "refused";
@@ -48,7 +48,7 @@ export const opsRoutes: FastifyPluginAsync<OpsRoutesOptions> = async (app, optio
 };
 
 async function callerOf(request: FastifyRequest, options: OpsRoutesOptions): Promise<Caller> {
-  if (options.metricsPublic) return "insider";
+  if (options.metricsPublic()) return "insider";
   if (isDirectLoopback({ address: request.raw.socket.remoteAddress, headers: request.raw.headers }))
     return "insider";
   const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(request.headers.authorization ?? "")?.[1];

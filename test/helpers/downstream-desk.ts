@@ -135,6 +135,15 @@ class TestAuthenticator implements Authenticator {
     return identity;
   }
 
+  /** As its user's grants are now. */
+  renewed(identity: Identity): Identity | null {
+    if (identity.kind === "anonymous") return identity;
+    const user = this.#users.get(identity.user);
+    if (user === undefined) return null;
+    const [subscribe, publish] = [user.subscribe ?? [], user.publish ?? []];
+    return { ...identity, subscribe: grantsFromTexts(subscribe), publish: grantsFromTexts(publish) };
+  }
+
   async login(name: string, password: string): Promise<Session> {
     await this.#gate;
     if (this.#users.get(name)?.password !== password) return this.#fail("password", "wrong_credentials");

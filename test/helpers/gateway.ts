@@ -14,14 +14,15 @@ export async function openGateway(
   environment: Record<string, string> = {},
   listen = "allowPlaintext: false",
 ): Promise<Gateway> {
-  const { config } = parseConfig(
-    `listen: { host: 127.0.0.1, port: 0, ${listen} }\n${BASE}\n${yaml}`,
-    null,
-    environment,
-  );
+  const { config } = parseConfig(gatewayYaml(yaml, listen), null, environment);
   const gateway = await Gateway.open(config, { log: silentLogger });
   await gateway.addUser("ann", PASSWORD, "trader");
   return gateway;
+}
+
+/** The configuration of `openGateway`. */
+export function gatewayYaml(yaml = "", listen = "allowPlaintext: false"): string {
+  return `listen: { host: 127.0.0.1, port: 0, ${listen} }\n${BASE}\n${yaml}`;
 }
 
 /** An access token of `ann`, by the front door. */

@@ -40,6 +40,8 @@ export class MercureServer implements AsyncDisposable {
   draining = false;
   /** What a token means. A token that is not here is not valid; an error is thrown. */
   readonly tokens = new Map<string, Identity | Error>();
+  /** Users who may no longer be here. */
+  readonly withdrawn = new Set<string>();
 
   static async open(options: MercureServerOptions = {}): Promise<MercureServer> {
     const server = new MercureServer(options);
@@ -66,6 +68,7 @@ export class MercureServer implements AsyncDisposable {
           if (known instanceof Error) throw known;
           return known;
         },
+        renewed: (identity: Identity) => (this.withdrawn.has(identity.user) ? null : identity),
       } as unknown as Authenticator,
       access: {
         anonymous: grantsFromTexts(options.anonymous ?? ["/public/*"]),

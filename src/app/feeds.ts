@@ -1,0 +1,107 @@
+import { isDeepStrictEqual } from "node:util";
+import type { FeedConfig } from "#config/config.ts";
+import type { Hub } from "#hub/hub.ts";
+import { openFeed } from "#upstream/feed.ts";
+import type { Feed, FeedContext } from "#upstream/ports.ts";
+import type { FeedDesk } from "./feed-desk.ts";
+
+interface OpenFeed {
+  readonly feed: Feed;
+  readonly settings: FeedConfig;
+}
+
+/** Feeds that were opened for a configuration that is not in force yet: one of the two is called, once. */
+export interface PreparedFeeds {
+  /** Puts them in force and closes those that they replace. */
+  commit(): void;
+  /** Closes them again. */
+  undo(): void;
+}
+
+/** Owns the feeds: opens those of the configuration, replaces them when it changes, closes them at the end. */
+export class Feeds implements AsyncDisposable {
+  readonly #hub: Hub;
+  readonly #desk: FeedDesk;
+  readonly #context: FeedContext;
+  #open: readonly OpenFeed[] = [];
+  /** Those replaced, until their last socket is gone. */
+  readonly #closing = new Set<Promise<void>>();
+
+  constructor(hub: Hub, desk: FeedDesk, context: FeedContext) {
+    this.#hub = hub;
+    this.#desk = desk;
+    this.#context = context;
+  }
+
+  /**
+   * Opens what differs from the feeds in force; feeds that stay as they are keep their links.
+   *
+   * @throws CodedError for settings that no feed can have; nothing is left open then
+   */
+  prepare(settings: readonly FeedConfig[]): PreparedFeeds {
+    const fresh: OpenFeed[] = [];
+    const close = () => {
+      for (const { feed } of fresh) this.#close(feed);
+    };
+    const next: OpenFeed[] = [];
+    try {
+      for (const each of settings) {
+        const kept = this.#open.find((open) => isDeepStrictEqual(open.settings, each));
+        const entry = kept ?? { feed: openFeed(each, this.#context), settings: each };
+        if (kept === undefined) fresh.push(entry);
+        next.push(entry);
+      }
+    } catch (error) {
+      close();
+      throw error;
+    }
+    return { commit: () => this.#commit(next, fresh), undo: close };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { feed } of this.#open) this.#close(feed);
+    this.#open = [];
+    await Promise.all(this.#closing);
+  }
+
+  #commit(next: readonly OpenFeed[], fresh: readonly OpenFeed[]): void {
+    const gone = this.#open.filter((open) => !next.includes(open));
+    this.#open = next;
+    const publicFeeds = next.filter(({ settings }) => settings.access === "public").map(({ feed }) => feed);
+    this.#desk.open(
+      next.map(({ feed }) => feed),
+      (feed) => publicFeeds.includes(feed),
+    );
+    // Closed first: from here on nothing comes of the old ones, so nothing comes twice.
+    for (const { feed } of gone) this.#close(feed);
+    this.#handOver(gone, fresh);
+  }
+
+  /** The new feeds are asked for what is subscribed to; what may have been missed meanwhile is told. */
+  #handOver(gone: readonly OpenFeed[], fresh: readonly OpenFeed[]): void {
+    const orphans: string[] = [];
+    const gaps = new Map<Feed, string[]>();
+    for (const { name, isWanted } of this.#hub.topicNames()) {
+      const heir = fresh.find(({ feed }) => feed.topicKey(name) !== null);
+      if (heir !== undefined && isWanted) heir.feed.want(heir.feed.topicKey(name) as string);
+      const wasFed = gone.some(({ feed }) => feed.topicKey(name) !== null);
+      if (!wasFed) continue;
+      if (heir === undefined || heir.settings.state === "none") orphans.push(name);
+      if (heir === undefined) continue;
+      const topics = gaps.get(heir.feed);
+      if (topics === undefined) gaps.set(heir.feed, [name]);
+      else topics.push(name);
+    }
+    for (const name of orphans) this.#hub.dropState(name);
+    for (const [feed, topics] of gaps) {
+      this.#context.sink.gap(topics, { feed: feed.name, reason: "replaced", downMs: 0 });
+    }
+  }
+
+  #close(feed: Feed): void {
+    const closing = feed
+      .close("the configuration changed or the gateway ends")
+      .finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+}

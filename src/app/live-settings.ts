@@ -1,0 +1,50 @@
+import type { IncomingMessage } from "node:http";
+import type { Config } from "#config/config.ts";
+import { clientAddressReader } from "./client-address.ts";
+
+/**
+ * The configuration in force. Whoever can take over a new one reads its values from here at each use and keeps none of
+ * them, so that all change within one turn.
+ */
+export class LiveSettings {
+  #config: Config;
+  #addressOf: (request: IncomingMessage) => string;
+  readonly #origins: Set<string>;
+  readonly #log: { bytesMax: number; ageMaxMs: number };
+
+  constructor(config: Config) {
+    this.#config = config;
+    this.#addressOf = clientAddressReader(config.listen.trustedProxies);
+    this.#origins = new Set(config.listen.origins);
+    this.#log = { ...config.log };
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** One object for the gateway's life, whose content changes. */
+  get origins(): ReadonlySet<string> {
+    return this.#origins;
+  }
+
+  /** One object for the gateway's life, whose content changes: it is looked at for each event. */
+  get log(): { readonly bytesMax: number; readonly ageMaxMs: number } {
+    return this.#log;
+  }
+
+  /** The client's address behind trusted proxies. */
+  addressOf(request: IncomingMessage): string {
+    return this.#addressOf(request);
+  }
+
+  /** Puts another configuration in force. Never throws. */
+  replace(config: Config): void {
+    this.#config = config;
+    this.#addressOf = clientAddressReader(config.listen.trustedProxies);
+    this.#origins.clear();
+    for (const origin of config.listen.origins) this.#origins.add(origin);
+    this.#log.bytesMax = config.log.bytesMax;
+    this.#log.ageMaxMs = config.log.ageMaxMs;
+  }
+}
