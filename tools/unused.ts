@@ -1,8 +1,8 @@
 import type { Module } from "./modules.ts";
 import { isTest } from "./source.ts";
 
-/** Where running begins: the program, processes that it starts, tools and benchmarks that are run by name. */
-const ENTRIES = /^(src\/cli\/main|src\/lab\/(.+\/)?main|bench\/[^/]+|tools\/[^/]+)\.ts$/;
+/** Where running begins: the program, processes that it starts, tools, benchmarks and long tests that are run by name. */
+const ENTRIES = /^(src\/cli\/main|src\/lab\/(.+\/)?main|bench\/[^/]+|tools\/[^/]+|test\/long\/[^/]+)\.ts$/;
 
 /** How a file or an export says that it is meant for tests. */
 const FOR_TESTS = /\bFor tests\b/i;
