@@ -20,7 +20,10 @@ export const SHELLS: Readonly<Record<string, string>> = {
   "src/storage/lock-wait.ts": "keeping the process alive while another's lock is waited for",
   "src/storage/postgres-database.ts": "connections to PostgreSQL",
   "src/storage/sqlite-database.ts": "the database file",
-  "src/upstream/dialer.ts": "sockets to feeds",
+  "src/upstream/attempt.ts": "sockets while they connect",
+  "src/upstream/connections.ts": "sockets to feeds",
+  "src/upstream/http1-carrier.ts": "HTTP/1.1 on them",
+  "src/upstream/http2-session.ts": "HTTP/2 sessions on them",
 };
 
 /** Rooms, and folders of them, that are shells as a whole. */

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import {
   type DialPhase,
   errorReason,
+  http2Reason,
   LINK_REASONS,
   LinkReason,
   statusReason,
@@ -26,7 +27,13 @@ describe("link reason", () => {
     ["CERT_HAS_EXPIRED", "tls_expired"],
     ["CERT_NOT_YET_VALID", "tls_not_yet_valid"],
     ["ERR_TLS_CERT_ALTNAME_INVALID", "tls_name_mismatch"],
-    ["DEPTH_ZERO_SELF_SIGNED_CERT", "tls_untrusted"],
+    ["DEPTH_ZERO_SELF_SIGNED_CERT", "tls_self_signed"],
+    ["SELF_SIGNED_CERT_IN_CHAIN", "tls_untrusted"],
+    ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "tls_client_certificate"],
+    ["ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", "tls_client_certificate"],
+    ["ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE", "tls_client_certificate"],
+    ["ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE", "tls_handshake"],
+    ["ERR_HTTP2_ERROR", "protocol"],
     ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "tls_untrusted"],
     ["CERT_REVOKED", "tls_revoked"],
     ["ERR_SSL_WRONG_VERSION_NUMBER", "tls_handshake"],
@@ -44,6 +51,16 @@ describe("link reason", () => {
       assert.equal(errorReason(new AggregateError([withCode(code)]), "connect"), reason);
     });
   }
+
+  test("link reason: each error code of HTTP/2 has its own, unknown ones too", () => {
+    const expected = ["protocol", "protocol", "stream_reset", "protocol", "protocol", "protocol", "protocol"];
+    expected.push("stream_refused", "stream_reset", "protocol", "stream_reset", "busy", "tls_handshake");
+    expected.push("protocol", "protocol");
+    assert.deepEqual(
+      expected.map((_, code) => http2Reason(code)),
+      expected,
+    );
+  });
 
   test("link reason: a reset during the TLS handshake is a failed handshake", () => {
     assert.equal(errorReason(withCode("ECONNRESET"), "tls"), "tls_handshake");

@@ -12,8 +12,10 @@ export const LinkReason = {
   tls_expired: "tls_expired",
   tls_not_yet_valid: "tls_not_yet_valid",
   tls_name_mismatch: "tls_name_mismatch",
+  tls_self_signed: "tls_self_signed",
   tls_untrusted: "tls_untrusted",
   tls_revoked: "tls_revoked",
+  tls_client_certificate: "tls_client_certificate",
   tls_handshake: "tls_handshake",
   timeout_dns: "timeout_dns",
   timeout_connect: "timeout_connect",
@@ -21,6 +23,9 @@ export const LinkReason = {
   timeout_headers: "timeout_headers",
   timeout_network: "timeout_network",
   idle_timeout: "idle_timeout",
+  ping_timeout: "ping_timeout",
+  stream_reset: "stream_reset",
+  stream_refused: "stream_refused",
   protocol: "protocol",
   redirect: "redirect",
   no_content: "no_content",
@@ -67,11 +72,19 @@ export const LINK_REASONS: Readonly<Record<LinkReason, LinkReasonInfo>> = {
     meaning: "the feed's certificate is not valid yet; check both clocks",
   },
   tls_name_mismatch: { verdict: "retry", meaning: "the feed's certificate is for another host name" },
+  tls_self_signed: {
+    verdict: "retry",
+    meaning: "the feed's certificate is signed by itself; if it is the right one, name it in `tls.ca`",
+  },
   tls_untrusted: {
     verdict: "retry",
-    meaning: "the feed's certificate is self-signed, or its issuer is not trusted here",
+    meaning: "the issuer of the feed's certificate is not known here, or the chain is broken: see `tls.ca`",
   },
   tls_revoked: { verdict: "retry", meaning: "the feed's certificate is revoked" },
+  tls_client_certificate: {
+    verdict: "retry",
+    meaning: "the feed wants a client certificate, or refuses ours: check `tls.cert` and `tls.key`",
+  },
   tls_handshake: {
     verdict: "retry",
     meaning: "no TLS version, cipher or certificate in common, or not TLS at all",
@@ -91,6 +104,18 @@ export const LINK_REASONS: Readonly<Record<LinkReason, LinkReasonInfo>> = {
     verdict: "retry",
     meaning: "no byte, comments included, for `health.idleTimeout`: the connection is taken for half-open",
   },
+  ping_timeout: {
+    verdict: "retry",
+    meaning: "an HTTP/2 session was silent and did not answer a PING in time; all its links end with it",
+  },
+  stream_reset: {
+    verdict: "retry",
+    meaning: "the feed cancelled the HTTP/2 stream or session (CANCEL, INTERNAL_ERROR, CONNECT_ERROR)",
+  },
+  stream_refused: {
+    verdict: "retry",
+    meaning: "the feed takes no more HTTP/2 streams (REFUSED_STREAM, a limit of 0, GOAWAY again and again)",
+  },
   protocol: { verdict: "retry", meaning: "the answer was not HTTP as it should be" },
   redirect: {
     verdict: "reject",
@@ -101,7 +126,10 @@ export const LINK_REASONS: Readonly<Record<LinkReason, LinkReasonInfo>> = {
   unauthorized: { verdict: "reject", meaning: "the feed answered 401 or 407: check `headers`" },
   forbidden: { verdict: "reject", meaning: "the feed answered 403" },
   client_error: { verdict: "reject", meaning: "the feed answered another 4xx: check `url`" },
-  busy: { verdict: "retry", meaning: "the feed answered 408, 425 or 429: too early or too much" },
+  busy: {
+    verdict: "retry",
+    meaning: "the feed answered 408, 425 or 429, or ENHANCE_YOUR_CALM: too early or too much",
+  },
   server_error: { verdict: "retry", meaning: "the feed, or a proxy before it, answered 5xx" },
   unexpected_status: {
     verdict: "reject",
@@ -146,6 +174,14 @@ export function statusReason(status: number): LinkReason | null {
 }
 
 /**
+ * The reason that an error code of HTTP/2 stands for (RFC 9113, section 7), of RST_STREAM or GOAWAY. NO_ERROR comes here
+ * only where it makes no sense, so that it is a fault like the others that are not listed.
+ */
+export function http2Reason(code: number): LinkReason {
+  return REASON_BY_HTTP2_CODE.get(code) ?? "protocol";
+}
+
+/**
  * The reason that an error of Node, OpenSSL or undici stands for. `phase` tells a reset in the TLS handshake from
  * one in the stream: the former is mostly a server that speaks no TLS, or none of ours.
  */
@@ -159,6 +195,8 @@ export function errorReason(error: unknown, phase: DialPhase | "open"): LinkReas
   const known = REASON_BY_CODE.get(code);
   if (known !== undefined) return known === "reset" && phase === "tls" ? "tls_handshake" : known;
   if (code.startsWith("HPE_")) return "protocol";
+  // The peer's alerts about our certificate, with TLS 1.3 after the handshake (RFC 8446, 6.2).
+  if (CLIENT_CERTIFICATE_ALERT.test(code)) return "tls_client_certificate";
   if (code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_")) return "tls_handshake";
   if (code.startsWith("EAI_") || DNS_CODES.has(code)) return "dns_failed";
   return causeReason(error, phase) ?? "internal";
@@ -197,13 +235,15 @@ const REASON_BY_CODE: ReadonlyMap<string, LinkReason> = new Map([
   ["ENOBUFS", "out_of_resources"],
   ["ENOMEM", "out_of_resources"],
   ["EADDRNOTAVAIL", "out_of_resources"],
+  // nghttp2: frames that are none, or come when they must not.
+  ["ERR_HTTP2_ERROR", "protocol"],
   ["EPROTO", "tls_handshake"],
   ["CERT_HAS_EXPIRED", "tls_expired"],
   ["CERT_NOT_YET_VALID", "tls_not_yet_valid"],
   ["CERT_REVOKED", "tls_revoked"],
   ["ERR_TLS_CERT_ALTNAME_INVALID", "tls_name_mismatch"],
   ["HOSTNAME_MISMATCH", "tls_name_mismatch"],
-  ["DEPTH_ZERO_SELF_SIGNED_CERT", "tls_untrusted"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "tls_self_signed"],
   ["SELF_SIGNED_CERT_IN_CHAIN", "tls_untrusted"],
   ["UNABLE_TO_GET_ISSUER_CERT", "tls_untrusted"],
   ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "tls_untrusted"],
@@ -215,6 +255,18 @@ const REASON_BY_CODE: ReadonlyMap<string, LinkReason> = new Map([
   ["INVALID_CA", "tls_untrusted"],
   ["INVALID_PURPOSE", "tls_untrusted"],
   ["PATH_LENGTH_EXCEEDED", "tls_untrusted"],
+]);
+
+const CLIENT_CERTIFICATE_ALERT =
+  /^ERR_SSL_\w*ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_(REVOKED|EXPIRED|UNKNOWN)|UNKNOWN_CA)$/;
+
+const REASON_BY_HTTP2_CODE: ReadonlyMap<number, LinkReason> = new Map([
+  [0x2, "stream_reset"], // INTERNAL_ERROR
+  [0x7, "stream_refused"], // REFUSED_STREAM
+  [0x8, "stream_reset"], // CANCEL
+  [0xa, "stream_reset"], // CONNECT_ERROR
+  [0xb, "busy"], // ENHANCE_YOUR_CALM
+  [0xc, "tls_handshake"], // INADEQUATE_SECURITY
 ]);
 
 /** The resolver's codes that begin otherwise (`dns` module of Node). */

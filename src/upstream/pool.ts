@@ -71,7 +71,10 @@ export class Pool implements LinkOwner {
       keysMax: this.#limits.keysPerLink,
     });
     this.#keysChangedAtMs = context.clock.monotonicMs();
-    this.dialer = new Dialer(context.clock);
+    this.dialer = new Dialer(context.clock, {
+      tls: settings.tls ?? null,
+      idleTimeoutMs: settings.health.idleTimeoutMs,
+    });
   }
 
   get keys(): number {

@@ -52,6 +52,8 @@ export interface FeedSettings {
   /** Topic with at most one `{key}`. */
   readonly topic: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Absent or null: the system's roots are trusted, and no client certificate is shown. */
+  readonly tls?: FeedTls | null;
   /** JSON Pointer (RFC 6901) to an array in the event's data; null: the data is one item. */
   readonly items: string | null;
   /** JSON Pointer in an item to its key; null: the key is the link's (`{key}`), or there is none. */
@@ -61,6 +63,14 @@ export interface FeedSettings {
   readonly pool: PoolSettings;
   readonly health: HealthSettings;
   readonly retry: RetrySettings;
+}
+
+/** Texts in PEM form. */
+export interface FeedTls {
+  /** The only authorities that are trusted; null: the system's. */
+  readonly ca: string | null;
+  /** Shown to the origins of the feed's own URLs; null: none. */
+  readonly client: { readonly cert: string; readonly key: string } | null;
 }
 
 export interface PoolSettings {
