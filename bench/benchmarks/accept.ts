@@ -1,6 +1,6 @@
 import type { Benchmark } from "../harness/benchmark.ts";
 import type { Contender } from "../harness/contenders.ts";
-import { startAll } from "../harness/contenders.ts";
+import { startOne } from "../harness/contenders.ts";
 import { BenchGateway } from "../harness/gateway.ts";
 import type { Opening } from "../harness/loader.ts";
 import { median } from "../harness/machine.ts";
@@ -17,8 +17,7 @@ export const accept: Benchmark = {
   about: "connections accepted, signed in by token and subscribed a second and core, against ws upgrades",
   async run(bench) {
     await using gateway = await BenchGateway.start(bench.machine);
-    const [echo] = await startAll(bench.machine, ["node"], "websocket", (why) => bench.skipped(why));
-    await using peer = echo as Contender;
+    await using peer = await startOne(bench.machine, "node", "websocket");
     const [token] = await gateway.tokens(1);
     const fresh = { sse: [] as number[], websocket: [] as number[] };
     const known = { sse: [] as number[], websocket: [] as number[] };

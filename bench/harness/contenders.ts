@@ -31,7 +31,7 @@ export async function startAll(
   const contenders: Contender[] = [];
   for (const name of names) {
     try {
-      contenders.push(stack.use(await start(machine, name, wire)));
+      contenders.push(stack.use(await startOne(machine, name, wire)));
     } catch (error) {
       if (!(error instanceof Missing)) throw error;
       skipped(`${name} left out: ${error.message}`);
@@ -41,7 +41,8 @@ export async function startAll(
   return contenders;
 }
 
-async function start(machine: Machine, name: ContenderName, wire: Wire): Promise<Contender> {
+/** Throws `Missing` where the machine lacks what it needs. */
+export async function startOne(machine: Machine, name: ContenderName, wire: Wire): Promise<Contender> {
   switch (name) {
     case "streamkeeper":
       return gateway(machine, wire);

@@ -43,12 +43,11 @@ export class BenchGateway implements AsyncDisposable {
     const folder = mkdtempSync(join(machine.folder, "gateway-"));
     const file = join(folder, "streamkeeper.yaml");
     writeFileSync(file, configOf(loader.feedPort, folder, options.state ?? "none"));
-    const main = join(machine.bench, "../src/cli/main.ts");
-    // The program that runs this benchmark, so that another Node can be measured too.
-    const node = [process.execPath, "--conditions=streamkeeper-source", main];
+    const program = join(machine.bench, "../bin/streamkeeper");
     const child = stack.use(
-      new Child(machine.pin(0, [...node, "serve", "-c", file]), {
-        env: { STREAMKEEPER_LOG: "info", NODE_OPTIONS: process.env.BENCH_SERVER_OPTIONS ?? "" },
+      new Child(machine.pin(0, [program, "serve", "-c", file]), {
+        // Node's options for the gateway alone, such as --cpu-prof.
+        env: { STREAMKEEPER_LOG: "info", NODE_OPTIONS: process.env.BENCH_NODE_OPTIONS ?? "" },
         answersOn: "stderr",
       }),
     );
