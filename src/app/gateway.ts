@@ -195,6 +195,7 @@ async function openParts(
   const authenticator = stack.use(
     await GatewayAuthenticator.open({
       settings: config.auth,
+      mercure07: config.compat.mercure07,
       users: storage.users,
       sessions: storage.sessions,
       keys: storage.keys,
@@ -242,7 +243,11 @@ async function openParts(
     get heartbeat() {
       return live.config.heartbeat;
     },
+    get slowConsumer() {
+      return live.config.slowConsumer;
+    },
     origins: live.origins,
+    mercure07: config.compat.mercure07,
     nextConnectionId: randomUUID,
     isDraining: () => drain.isUnderWay,
     addressOf: (request) => live.addressOf(request),

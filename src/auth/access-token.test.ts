@@ -283,3 +283,41 @@ test("trusted issuer: keys that cannot be had are told as such, and not asked fo
   clock.advance(5_001);
   assert.equal((await verifyAccessToken(token, failing)).subject, "grace");
 });
+
+test("other issuer: a token of the older Mercure draft is taken where that is switched on, and there only", async () => {
+  const old: TokenContext = { ...context, mercure07: true };
+  const bare = {
+    mercure: { subscribe: ["*"] },
+    sub: undefined,
+    jti: undefined,
+    client_id: undefined,
+    iat: undefined,
+  };
+  for (const typ of ["JWT", undefined, "application/jwt"]) {
+    const verified = await verifyAccessToken(await otherWith(bare, { typ }), old);
+    assert.equal(verified.subject, "mercure");
+    assert.equal(verified.tokenId.length, 43);
+    await refused(await otherWith(bare, { typ }));
+  }
+  await verifyAccessToken(await otherWith(), old);
+});
+
+test("attack, other issuer: a token of the older draft is checked for issuer, audience, expiry and type all the same", async () => {
+  const old: TokenContext = { ...context, mercure07: true };
+  const claim = { mercure: { subscribe: ["*"] } };
+  await refused(await otherWith({ ...claim, iss: undefined }, { typ: "JWT" }), "invalid_token", old);
+  await refused(
+    await otherWith({ ...claim, aud: "https://elsewhere" }, { typ: "JWT" }),
+    "invalid_token",
+    old,
+  );
+  await refused(await otherWith({ ...claim, exp: undefined }, { typ: "JWT" }), "invalid_token", old);
+  await refused(await otherWith({ ...claim, exp: nowS() - 60 }, { typ: "JWT" }), "token_expired", old);
+  await refused(await otherWith(claim, { typ: "logout+jwt" }), "invalid_token", old);
+  await refused(await otherWith({}, { typ: "JWT" }), "invalid_token", old);
+  await refused(
+    await otherWith(claim, { typ: "JWT", alg: "EdDSA", kid: "t1" }, third.privateKey),
+    "invalid_token",
+    old,
+  );
+});

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import {
   decodeJwt,
   decodeProtectedHeader,
@@ -60,6 +60,8 @@ export interface TokenContext {
   readonly keys: SigningKeys;
   readonly issuers: ReadonlyMap<string, IssuerKeys>;
   readonly clock: Clock;
+  /** Whether trusted issuers' tokens may be of the older Mercure draft. Default false. */
+  readonly mercure07?: boolean;
 }
 
 /** Signs an access token (RFC 9068). */
@@ -103,7 +105,7 @@ export async function verifyAccessToken(token: string, context: TokenContext): P
     const trusted = issuer === undefined ? undefined : context.issuers.get(issuer);
     if (trusted === undefined)
       throw new AuthError("invalid_token", "the access token's issuer is not trusted");
-    return await verifyOther(token, trusted, context.clock);
+    return await verifyOther(token, trusted, context);
   } catch (error) {
     throw authErrorOf(error);
   }
@@ -127,21 +129,27 @@ async function verifyOwn(token: string, context: TokenContext): Promise<Verified
   throw failure;
 }
 
-async function verifyOther(token: string, trusted: IssuerKeys, clock: Clock): Promise<VerifiedToken> {
+async function verifyOther(
+  token: string,
+  trusted: IssuerKeys,
+  { clock, mercure07 }: TokenContext,
+): Promise<VerifiedToken> {
+  const isOld = mercure07 === true && isMercure07(token);
   const options = {
-    ...optionsFor(trusted, clock),
+    ...(isOld ? optionsFor07(trusted, clock) : optionsFor(trusted, clock)),
     algorithms: ISSUER_ALGORITHMS,
     clockTolerance: CLOCK_TOLERANCE_S,
   };
+  const claimsOf = (payload: JWTPayload) => (isOld ? completed07(token, payload) : payload);
   try {
-    return verifiedOf("other", (await jwtVerify(token, trusted.keys, options)).payload);
+    return verifiedOf("other", claimsOf((await jwtVerify(token, trusted.keys, options)).payload));
   } catch (error) {
     // Several of the issuer's keys fit a token without `kid`: the error hands them out one by one.
     if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
     let failure: unknown = error;
     for await (const key of error) {
       try {
-        return verifiedOf("other", (await jwtVerify(token, key, options)).payload);
+        return verifiedOf("other", claimsOf((await jwtVerify(token, key, options)).payload));
       } catch (mismatch) {
         if (!(mismatch instanceof errors.JWSSignatureVerificationFailed)) throw mismatch;
         failure = mismatch;
@@ -149,6 +157,24 @@ async function verifyOther(token: string, trusted: IssuerKeys, clock: Clock): Pr
     }
     throw failure;
   }
+}
+
+/** Whether the token is one of the older draft: it has the claim `mercure`, and a type that is none or says nothing. */
+function isMercure07(token: string): boolean {
+  const { typ } = decodeProtectedHeader(token);
+  return decodeJwt(token).mercure !== undefined && (typ === undefined || /^(application\/)?jwt$/i.test(typ));
+}
+
+/** The older draft asks for no type and few claims; issuer, audience and expiry are checked all the same. */
+function optionsFor07(expected: { issuer: string; audience: string }, clock: Clock): JWTVerifyOptions {
+  const { typ: _, ...rest } = optionsFor(expected, clock);
+  return { ...rest, requiredClaims: ["exp"] };
+}
+
+/** What such a token may lack: whose it is, and what it is revoked by. */
+function completed07(token: string, payload: JWTPayload): JWTPayload {
+  const jti = hash("sha256", token, "base64url");
+  return { iat: 0, ...payload, sub: payload.sub || "mercure", jti: payload.jti ?? jti };
 }
 
 function optionsFor(expected: { issuer: string; audience: string }, clock: Clock): JWTVerifyOptions {

@@ -8,6 +8,7 @@ import type { Authenticator, Origin, Session } from "./authenticator.ts";
 import { grantsOfDetails } from "./authorization-details.ts";
 import type { Identity, RevocationFilter } from "./identity.ts";
 import { LoginThrottle, type ThrottleBounds } from "./login-throttle.ts";
+import { grantsOfMercureClaim } from "./mercure-claim.ts";
 import { HASH_COST, type HashCost, hashPassword, isOutdated, verifyPassword } from "./passwords.ts";
 import type { KeyStore, SessionStore, UserRecord, UserStore } from "./ports.ts";
 import { Revocations } from "./revocations.ts";
@@ -25,6 +26,8 @@ export interface AuthenticatorOptions {
   readonly keys: KeyStore;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Whether trusted issuers' tokens may be of the older Mercure draft. Default false. */
+  readonly mercure07?: boolean;
   /** Default `THROTTLE_BOUNDS`. */
   readonly throttle?: Partial<ThrottleBounds>;
   /** Passwords checked at once, each on a thread of its own and in `memory` of its own; default 2 of Node's 4 threads. */
@@ -47,6 +50,7 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
   readonly #gate: WorkGate;
   readonly #hashCost: HashCost;
   readonly #cache: TokenCache;
+  readonly #mercure07: boolean;
   /** Verified in place of an unknown user's hash, so that both take the same way and the same time. */
   readonly #decoyHash: string;
   #settings: AuthSettings;
@@ -72,6 +76,7 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
     });
     this.#hashCost = options.hashCost ?? HASH_COST;
     this.#cache = new TokenCache(options.clock);
+    this.#mercure07 = options.mercure07 ?? false;
     this.#decoyHash = decoy;
     this.#settings = options.settings;
     this.#roles = rolesOf(options.settings);
@@ -203,7 +208,11 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
   #identityOf(verified: VerifiedToken): Identity {
     const { subject: user, tokenId, expiresAtMs, payload } = verified;
     if (verified.origin === "other") {
-      const { subscribe, publish, payloads } = grantsOfDetails(payload.authorization_details);
+      const { mercure, authorization_details: details } = payload;
+      const isOld = this.#mercure07 && details === undefined && mercure !== undefined;
+      const { subscribe, publish, payloads } = isOld
+        ? grantsOfMercureClaim(mercure)
+        : grantsOfDetails(details);
       const common = { kind: "token", user, role: null, subscribe, publish, admin: false } as const;
       return { ...common, tokenId, sessionId: null, expiresAtMs, payloads };
     }
@@ -255,6 +264,7 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
       keys: this.#keys,
       issuers,
       clock: this.#clock,
+      mercure07: this.#mercure07,
     };
   }
 

@@ -34,7 +34,7 @@ class MatcherGrants implements Grants {
     this.#any = matchers.some((matcher) => matcher.type === "any");
     for (const matcher of matchers) {
       if (matcher.type === "exact") this.#exact.add(matcher.pattern);
-      else if (matcher.type === "urlpattern") this.#patterns.push(matcher);
+      else if (matcher.type !== "any") this.#patterns.push(matcher);
     }
   }
 

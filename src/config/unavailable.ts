@@ -15,16 +15,6 @@ export const UNAVAILABLE: readonly Unavailable[] = [
     chosen: (config) => config.log.persist,
     expected: "false: a log that outlives a restart is not available yet",
   },
-  {
-    path: ["slowConsumer"],
-    chosen: (config) => config.slowConsumer === "conflate",
-    expected: "disconnect: conflate is not available yet",
-  },
-  {
-    path: ["compat", "mercure07"],
-    chosen: (config) => config.compat.mercure07,
-    expected: "false: the older Mercure draft is not available yet",
-  },
 ];
 
 interface Unavailable {

@@ -40,8 +40,12 @@ export interface Desk {
   readonly counters: DownstreamCounters;
   readonly limits: DownstreamLimits;
   readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number };
+  /** What happens to a client that does not read as fast as events come. */
+  readonly slowConsumer: "disconnect" | "conflate";
   /** Browser origins, besides the gateway's own, that may use cookies and read answers. */
   readonly origins: ReadonlySet<string>;
+  /** Whether the older Mercure draft is spoken as well. */
+  readonly mercure07: boolean;
   /** Unguessable and unique while the process lives. */
   readonly nextConnectionId: () => string;
   /** True once the gateway drains: nobody new is let in. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { AuthError } from "#auth/auth-error.ts";
 import type { Identity } from "#auth/identity.ts";
-import { MERCURE_COOKIE } from "#protocol/mercure.ts";
+import { MERCURE_COOKIE, MERCURE_COOKIE_07 } from "#protocol/mercure.ts";
 import { bearerToken, cookieValue } from "#protocol/mercure-challenge.ts";
 import { pageOriginOf } from "#protocol/page-origin.ts";
 import type { Desk } from "./desk.ts";
@@ -27,7 +27,7 @@ export async function signIn(desk: Desk, request: IncomingMessage): Promise<Iden
       },
     );
   }
-  const token = cookie === undefined ? null : cookieValue(cookie, MERCURE_COOKIE);
+  const token = cookie === undefined ? null : cookieToken(desk, cookie);
   if (token === null) return desk.authenticator.anonymous;
   const source = pageOriginOf(request.headers, desk.origins);
   // What changes something must say where it comes from; a browser always does.
@@ -42,6 +42,11 @@ export async function signIn(desk: Desk, request: IncomingMessage): Promise<Iden
     );
   }
   return identityOf(desk, token);
+}
+
+function cookieToken(desk: Desk, field: string): string | null {
+  const token = cookieValue(field, MERCURE_COOKIE);
+  return token ?? (desk.mercure07 ? cookieValue(field, MERCURE_COOKIE_07) : null);
 }
 
 /**

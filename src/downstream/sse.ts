@@ -4,7 +4,7 @@ import type { Identity } from "#auth/identity.ts";
 import { maySubscribe } from "#auth/policy.ts";
 import { messageOf } from "#base/errors.ts";
 import { CloseReason } from "#protocol/close-reason.ts";
-import { EARLIEST, LAST_EVENT_ID_FIELD, MercureError } from "#protocol/mercure.ts";
+import { EARLIEST, LAST_EVENT_ID_FIELD, LAST_EVENT_ID_FIELD_07, MercureError } from "#protocol/mercure.ts";
 import { parseSubscribeRequest, type SubscribeRequest } from "#protocol/mercure-subscribe.ts";
 import type { AdmissionVerdict } from "./admission.ts";
 import { corsHeaders } from "./cors.ts";
@@ -97,7 +97,7 @@ function parse(desk: Desk, request: IncomingMessage): SubscribeRequest {
     return parseSubscribeRequest(
       mark < 0 ? "" : url.slice(mark + 1),
       Array.isArray(field) ? field[0] : field,
-      { matchersMax: desk.limits.subscribersPerConnection },
+      { matchersMax: desk.limits.subscribersPerConnection, mercure07: desk.mercure07 },
     );
   } catch (error) {
     if (error instanceof MercureError) throw new Refusal(error.status, error.code, error.message);
@@ -135,6 +135,7 @@ function headOf(desk: Desk, headers: IncomingMessage["headers"], lastEventId: st
   // An id is UTF-8, as browsers send it. One that could end the field was never an event's, and is not told back.
   if (lastEventId !== null) {
     fields[LAST_EVENT_ID_FIELD] = FIELD_SAFE.test(lastEventId) ? lastEventId : EARLIEST;
+    if (desk.mercure07) fields[LAST_EVENT_ID_FIELD_07] = fields[LAST_EVENT_ID_FIELD];
   }
   let head = "HTTP/1.1 200 OK\r\n";
   for (const [name, value] of Object.entries(fields)) head += `${name}: ${value}\r\n`;

@@ -1,6 +1,12 @@
 import { EARLIEST, MercureError } from "./mercure.ts";
 import { parseForm, utf8FromLatin1 } from "./mercure-form.ts";
-import { compileMatcher, MatcherError, type MatcherType, type TopicMatcher } from "./topic-matcher.ts";
+import {
+  compileMatcher,
+  compileSelector07,
+  MatcherError,
+  type MatcherType,
+  type TopicMatcher,
+} from "./topic-matcher.ts";
 
 /** Longest last event id that is looked for; no event's id is longer. */
 export const EVENT_ID_LENGTH_MAX = 1024;
@@ -17,6 +23,8 @@ export interface SubscribeRequest {
 
 export interface SubscribeBounds {
   readonly matchersMax: number;
+  /** Whether the older draft's parameters are taken too: `topic`, `lastEventID`. Default false. */
+  readonly mercure07?: boolean;
 }
 
 /**
@@ -35,16 +43,17 @@ export function parseSubscribeRequest(
   let heartbeatEvents = false;
   let matcherCount = 0;
   for (const [name, value] of parseForm(query)) {
-    if (MATCH_NAMESPACE.test(name)) {
+    const isSelector07 = bounds.mercure07 === true && name === "topic";
+    if (isSelector07 || MATCH_NAMESPACE.test(name)) {
       if (++matcherCount > bounds.matchersMax) {
         throw new MercureError(
           "too_many_matchers",
           `more than ${bounds.matchersMax} matchers on one connection; open several, or use URL patterns`,
         );
       }
-      const matcher = matcherOf(name, value);
+      const matcher = isSelector07 ? compiled(name, () => compileSelector07(value)) : matcherOf(name, value);
       matchers.set(matcher.key, matcher);
-    } else if (name === "last_event_id") {
+    } else if (name === "last_event_id" || (bounds.mercure07 === true && LAST_EVENT_ID_07.has(name))) {
       lastEventId ??= value;
     } else if (name === "heartbeat") {
       if (value !== "event") {
@@ -70,6 +79,9 @@ export function parseSubscribeRequest(
   };
 }
 
+/** How the older draft's clients and hubs spelt it. */
+const LAST_EVENT_ID_07: ReadonlySet<string> = new Set(["lastEventID", "Last-Event-ID"]);
+
 /** The draft reserves the prefix in any case, so that a misspelt matcher fails loudly. */
 const MATCH_NAMESPACE = /^match/i;
 
@@ -87,8 +99,12 @@ function matcherOf(name: string, value: string): TopicMatcher {
       "parameters that begin with 'match' are reserved; use match, match_exact or match_urlpattern",
     );
   }
+  return compiled(name, () => compileMatcher(type, value));
+}
+
+function compiled(name: string, compile: () => TopicMatcher): TopicMatcher {
   try {
-    return compileMatcher(type, value);
+    return compile();
   } catch (error) {
     if (error instanceof MatcherError) throw new MercureError("bad_matcher", `${name}: ${error.message}`);
     throw error;

@@ -8,6 +8,10 @@ export const MERCURE_PATH = "/.well-known/mercure";
 /** The cookie in which browsers show an access token ("Cookie"). */
 export const MERCURE_COOKIE = "__Secure-mercure_access_token";
 
+/** The older draft's cookie, and its field of the response (draft-dunglas-mercure-07). */
+export const MERCURE_COOKIE_07 = "mercureAuthorization";
+export const LAST_EVENT_ID_FIELD_07 = "Last-Event-ID";
+
 /** Stands for "all that is held" as a last event id, and for "no event before" in the answer ("Reconciliation"). */
 export const EARLIEST = "earliest";
 

@@ -1,5 +1,6 @@
 import { CodedError } from "#base/errors.ts";
 import { TOPIC_LENGTH_MAX, topicFault } from "./topic.ts";
+import { compileUriTemplate } from "./uri-template.ts";
 import { compileUrlPattern } from "./url-pattern.ts";
 
 /** What selects topics: one topic, the topics that a URL pattern matches, or every topic (Mercure, "Matcher Types"). */
@@ -13,13 +14,19 @@ export interface TopicMatcher {
   matches(topic: string): boolean;
 }
 
-export const MatcherType = { any: "any", exact: "exact", urlpattern: "urlpattern" } as const;
+export const MatcherType = {
+  any: "any",
+  exact: "exact",
+  urlpattern: "urlpattern",
+  /** Of the older draft only. */
+  uritemplate: "uritemplate",
+} as const;
 export type MatcherType = (typeof MatcherType)[keyof typeof MatcherType];
 
-/** Longest URL pattern, in UTF-16 code units. With the wildcards' bound it caps the cost of a match. */
+/** Longest URL pattern or URI template, in UTF-16 code units. With the wildcards' bound it caps the cost of a match. */
 export const URL_PATTERN_LENGTH_MAX = 512;
 
-/** Most wildcards and named groups in one URL pattern. */
+/** Most wildcards and named groups in one URL pattern, or expressions in one URI template. */
 export const URL_PATTERN_WILDCARDS_MAX = 16;
 
 export type MatcherErrorCode = "bad_matcher" | "matcher_too_long" | "unsafe_matcher";
@@ -41,13 +48,23 @@ export function compileMatcher(type: MatcherType, pattern: string): TopicMatcher
   const key = `${type}:${pattern}`;
   let matcher = compiled.get(key);
   if (matcher === undefined) {
-    matcher = type === "exact" ? exactMatcher(pattern, key) : urlPatternMatcher(pattern, key);
+    matcher = COMPILERS[type](pattern, key);
     if (compiled.size >= COMPILED_MAX) compiled.delete(compiled.keys().next().value as string);
   } else {
     compiled.delete(key);
   }
   compiled.set(key, matcher);
   return matcher;
+}
+
+/**
+ * The matcher that a selector of the older draft is (draft-dunglas-mercure-07, "Topic Selectors"): `*`, a URI template,
+ * or a topic.
+ *
+ * @throws MatcherError as `compileMatcher`
+ */
+export function compileSelector07(selector: string): TopicMatcher {
+  return compileMatcher(/[{}]/.test(selector) ? "uritemplate" : "exact", selector);
 }
 
 /**
@@ -73,15 +90,34 @@ function exactMatcher(pattern: string, key: string): TopicMatcher {
   return { type: "exact", pattern, key, matches: (topic) => topic === pattern };
 }
 
-function urlPatternMatcher(pattern: string, key: string): TopicMatcher {
+function uriTemplateMatcher(pattern: string, key: string): TopicMatcher {
+  checkText(pattern, "a URI template");
+  const template = compileUriTemplate(pattern);
+  if (template === null) throw new MatcherError("bad_matcher", "not a URI template (RFC 6570)");
+  if (template.expressions > URL_PATTERN_WILDCARDS_MAX) {
+    throw new MatcherError(
+      "unsafe_matcher",
+      `a URI template can't hold more than ${URL_PATTERN_WILDCARDS_MAX} expressions`,
+    );
+  }
+  const { matches } = template;
+  // The template itself names the topic of that name too (draft-dunglas-mercure-07, "Topic Selectors").
+  return { type: "uritemplate", pattern, key, matches: (topic) => topic === pattern || matches(topic) };
+}
+
+function checkText(pattern: string, what: string): void {
   if (pattern.length > URL_PATTERN_LENGTH_MAX) {
     throw new MatcherError(
       "matcher_too_long",
-      `a URL pattern can't be longer than ${URL_PATTERN_LENGTH_MAX} characters`,
+      `${what} can't be longer than ${URL_PATTERN_LENGTH_MAX} characters`,
     );
   }
   const fault = topicFault(pattern);
-  if (fault !== null) throw new MatcherError("bad_matcher", fault.replace("a topic", "a URL pattern"));
+  if (fault !== null) throw new MatcherError("bad_matcher", fault.replace("a topic", what));
+}
+
+function urlPatternMatcher(pattern: string, key: string): TopicMatcher {
+  checkText(pattern, "a URL pattern");
   const result = compileUrlPattern(pattern);
   switch (result.outcome) {
     case "malformed":
@@ -101,3 +137,9 @@ function urlPatternMatcher(pattern: string, key: string): TopicMatcher {
       return { type: "urlpattern", pattern, key, matches: result.matches };
   }
 }
+
+const COMPILERS = {
+  exact: exactMatcher,
+  urlpattern: urlPatternMatcher,
+  uritemplate: uriTemplateMatcher,
+} as const;

@@ -18,6 +18,7 @@ export interface TestDeskOptions {
   readonly clock: Clock;
   readonly limits?: Partial<DownstreamLimits>;
   readonly heartbeat?: Desk["heartbeat"];
+  readonly slowConsumer?: Desk["slowConsumer"];
   readonly origins?: readonly string[];
   readonly logBytesMax?: number;
   readonly isDraining?: () => boolean;
@@ -61,8 +62,10 @@ export function testDesk(options: TestDeskOptions): TestDesk {
       requestBytes: 64 * 1024,
       ...options.limits,
     },
+    slowConsumer: options.slowConsumer ?? "disconnect",
     heartbeat: options.heartbeat ?? { intervalMs: 25_000, timeoutMs: 10_000 },
     origins: new Set(options.origins),
+    mercure07: false,
     nextConnectionId: () => `c${++ids}`,
     isDraining: options.isDraining ?? (() => false),
     addressOf: (request) => request.socket.remoteAddress ?? "",

@@ -21,12 +21,14 @@ import type { Publication } from "#protocol/event.ts";
 import { SseClient, type SseClientOptions } from "./sse-client.ts";
 
 export interface MercureServerOptions {
+  readonly slowConsumer?: Desk["slowConsumer"];
   readonly limits?: Partial<DownstreamLimits>;
   /** Subscribe grants of everybody. */
   readonly anonymous?: readonly string[];
   readonly origins?: readonly string[];
   readonly logBytesMax?: number;
   readonly tls?: SecureContextOptions;
+  readonly mercure07?: boolean;
 }
 
 /** The Mercure endpoint on a real HTTP server and a real hub, in virtual time, with tokens that are what they stand for. */
@@ -91,8 +93,10 @@ export class MercureServer implements AsyncDisposable {
         requestBytes: 64 * 1024,
         ...options.limits,
       },
+      slowConsumer: options.slowConsumer ?? "disconnect",
       heartbeat: { intervalMs: 25_000, timeoutMs: 10_000 },
       origins: new Set(options.origins),
+      mercure07: options.mercure07 ?? false,
       nextConnectionId: () => `c${++connections}`,
       isDraining: () => this.draining,
       addressOf: (request) => request.socket.remoteAddress ?? "",
