@@ -1,4 +1,4 @@
-import type { Demand, Hub } from "#hub/hub.ts";
+import type { Demand, DemandVerdict, Hub } from "#hub/hub.ts";
 import type { Feed, FeedSink } from "#upstream/ports.ts";
 
 /**
@@ -35,11 +35,20 @@ export class FeedDesk implements Demand {
     return this.#publicFeeds.some((feed) => feed.topicKey(topic) !== null);
   }
 
-  wanted(topic: string): void {
+  /** Topics of no feed have no break that anybody here would know of. */
+  wanted(topic: string): DemandVerdict {
+    let verdict: DemandVerdict = "held";
     for (const feed of this.#feeds) {
       const key = feed.topicKey(topic);
-      if (key !== null) feed.want(key);
+      if (key === null) continue;
+      const isHeld = feed.holds(key);
+      if (feed.want(key) === "full") {
+        this.unwanted(topic);
+        return "full";
+      }
+      if (!isHeld) verdict = "begun";
     }
+    return verdict;
   }
 
   unwanted(topic: string): void {
@@ -55,7 +64,10 @@ export class FeedDesk implements Demand {
       publish: ({ topic, data, type, state, private: isPrivate }) => {
         hub.publish({ topics: [topic], data, type, state, private: isPrivate });
       },
-      gap: () => {},
+      gap: (topics, info) => hub.markGap(topics, info.private ?? true),
+      released: (topics) => {
+        for (const topic of topics) hub.dropState(topic);
+      },
     };
   }
 }

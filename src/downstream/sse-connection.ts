@@ -1,15 +1,17 @@
 import type { Socket } from "node:net";
 import type { Identity } from "#auth/identity.ts";
 import { mayReceive, maySubscribe } from "#auth/policy.ts";
-import type { EventSink, HubEvent, LogReader, Subscription } from "#hub/hub.ts";
+import type { EventSink, Gap, HubEvent, LogReader, Subscription } from "#hub/hub.ts";
+import { TopicRefused } from "#hub/hub.ts";
 import { CloseReason } from "#protocol/close-reason.ts";
 import { WireFormat } from "#protocol/event.ts";
 import type { SubscribeRequest } from "#protocol/mercure-subscribe.ts";
-import { encodeSseRetry } from "#protocol/sse-encode.ts";
+import { encodeSseComment, encodeSseRetry } from "#protocol/sse-encode.ts";
 import type { TopicMatcher } from "#protocol/topic-matcher.ts";
 import { Connection } from "./connection.ts";
 import type { Desk } from "./desk.ts";
-import { gapFrame, heartbeatFrame, liveFrame, openingFrame, stateFrame } from "./sse-frames.ts";
+import { RefusalCode } from "./mercure-refusal.ts";
+import { feedGapFrame, gapFrame, heartbeatFrame, liveFrame, openingFrame, stateFrame } from "./sse-frames.ts";
 import { startOf } from "./sse-resume.ts";
 
 /** Bytes of replayed events that are queued at a time; more are read when the socket has taken them. */
@@ -22,6 +24,8 @@ const EXPIRY_EARLY_MS = 250;
 const RETRY_MS = { min: 1000, max: 3000 } as const;
 /** The same for those whom the gateway sends away. */
 const RETRY_SENT_AWAY_MS = { min: 1000, max: 10_000 } as const;
+/** The same for those whose feed is full. */
+const RETRY_FEED_FULL_MS = { min: 5000, max: 30_000 } as const;
 
 /**
  * One SSE client (Mercure, "Subscription").
@@ -57,7 +61,14 @@ export class SseConnection extends Connection implements EventSink {
   open(request: SubscribeRequest, headOf: (lastEventId: string | null) => Buffer): void {
     const { hub, counters, random, heartbeat } = this.desk;
     this.#heartbeatEvents = request.heartbeatEvents;
-    for (const matcher of request.matchers) this.#subscriptions.push(hub.subscribe(this, matcher));
+    if (!this.#subscribe(request.matchers)) {
+      this.enqueue(
+        Buffer.concat([headOf(null), encodeSseComment(`${RefusalCode.feed_full}: come back later`)]),
+      );
+      counters.errors.add(RefusalCode.feed_full);
+      this.close(CloseReason.feed_full);
+      return;
+    }
     const start = startOf(hub, request);
     this.#reader = start.reader;
     this.#reached = start.afterSequence;
@@ -97,6 +108,18 @@ export class SseConnection extends Connection implements EventSink {
     this.deliverFrame(event.frame(WireFormat.sse, event.topics[0]));
   }
 
+  /** Called by the hub. While it replays, its reader finds out by itself, and the client is told when it comes back. */
+  gap(gap: Gap): void {
+    if (this.#reader !== null) return;
+    const event = (topic: string) => ({ topics: [topic], private: gap.private });
+    const topics = gap.topics
+      .filter(({ name, selector }) => mayReceive(this.identity, event(name), selector, this.desk.access))
+      .map(({ name }) => name);
+    if (topics.length === 0) return;
+    this.#reached = gap.sequence;
+    this.enqueue(feedGapFrame(this.desk.hub, [...new Set(topics)], gap));
+  }
+
   override onWheel(): void {
     const { clock, heartbeat, hub } = this.desk;
     const { expiresAtMs } = this.identity;
@@ -119,7 +142,8 @@ export class SseConnection extends Connection implements EventSink {
 
   protected override goodbye(reason: CloseReason): Buffer | null {
     if (!SENT_AWAY.has(reason)) return null;
-    return encodeSseRetry(within(RETRY_SENT_AWAY_MS, this.desk.random()));
+    const window = reason === CloseReason.feed_full ? RETRY_FEED_FULL_MS : RETRY_SENT_AWAY_MS;
+    return encodeSseRetry(within(window, this.desk.random()));
   }
 
   protected override release(): void {
@@ -127,6 +151,17 @@ export class SseConnection extends Connection implements EventSink {
     this.#subscriptions = [];
     this.#reader = null;
     this.#stateThrough = null;
+  }
+
+  /** All or nothing: a stream that lacks one of its topics would lose that one silently. */
+  #subscribe(matchers: readonly TopicMatcher[]): boolean {
+    try {
+      for (const matcher of matchers) this.#subscriptions.push(this.desk.hub.subscribe(this, matcher));
+      return true;
+    } catch (error) {
+      if (error instanceof TopicRefused) return false;
+      throw error;
+    }
   }
 
   #replay(reader: LogReader): void {
@@ -189,6 +224,7 @@ const SENT_AWAY: ReadonlySet<CloseReason> = new Set([
   CloseReason.shutdown,
   CloseReason.forced_reconnect,
   CloseReason.memory_pressure,
+  CloseReason.feed_full,
   CloseReason.insufficient_state,
   CloseReason.server_error,
 ]);

@@ -30,7 +30,7 @@ export function startOf(hub: Hub, request: SubscribeRequest): StreamStart {
     const reader = hub.openReader(matchers, sequence);
     if (reader !== null) return { kind: "recovered", afterSequence: sequence, reader, lastEventId };
   }
-  const afterSequence = hub.evictedThrough;
+  const afterSequence = hub.readableAfter(matchers);
   return {
     kind: lastEventId === EARLIEST ? "earliest" : "unrecovered",
     afterSequence,

@@ -17,12 +17,16 @@ export interface SessionClient {
   enqueue(frame: Buffer): void;
   /** Queues an event's frame. */
   deliverFrame(frame: Buffer): void;
+  /** Queues a live event's frame, or the state of its topic for a client that is behind. */
+  deliverLive(frame: Buffer, event: HubEvent, topic: string): void;
   /** The connection signed in, or in anew. */
   identify(identity: Identity): void;
   /** The session's time changed: pings, expiry. */
   rearm(): void;
   /** Has the session's `replay` called as soon as the socket takes bytes. */
   requestReplay(): void;
+  /** Events of the topic are missing: unsubscribes it so that the client subscribes anew. */
+  loseTopic(topic: string): void;
   close(reason: CloseReason, detail?: string): void;
 }
 
@@ -114,7 +118,14 @@ export class Channel implements EventSink {
   }
 
   deliver(event: HubEvent): void {
-    if (this.#reader === null && this.#mayReceive(event)) this.client.deliverFrame(this.frameOf(event));
+    if (this.#reader === null && this.#mayReceive(event)) {
+      this.client.deliverLive(this.frameOf(event), event, this.topic);
+    }
+  }
+
+  /** Called by the hub. While it replays, its reader finds out by itself. */
+  gap(): void {
+    if (this.#reader === null) this.client.loseTopic(this.topic);
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import { maySubscribe } from "#auth/policy.ts";
+import { TopicRefused } from "#hub/hub.ts";
 import { CentrifugeError, UnsubscribeCode } from "#protocol/centrifuge-codes.ts";
 import type { Command } from "#protocol/centrifuge-command.ts";
 import {
@@ -50,7 +51,12 @@ export class Channels {
       return CentrifugeError.permission_denied;
     }
     const channel = new Channel(this.#desk, this.#client, matcher);
-    channel.open();
+    try {
+      channel.open();
+    } catch (error) {
+      if (error instanceof TopicRefused) return CentrifugeError.limit_exceeded;
+      throw error;
+    }
     const recovered = this.#recover(channel, command);
     if (command.since !== null && !recovered && command.rejectUnrecovered) {
       channel.close();

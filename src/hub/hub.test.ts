@@ -242,7 +242,13 @@ test("hub: replay joins live delivery without a hole or a double, whatever is pu
 test("hub: demand is told of a topic's first and last exact subscriber, once each", () => {
   const told: string[] = [];
   const { hub } = hubWith({
-    demand: { wanted: (topic) => told.push(`+${topic}`), unwanted: (topic) => told.push(`-${topic}`) },
+    demand: {
+      wanted: (topic) => {
+        told.push(`+${topic}`);
+        return "held";
+      },
+      unwanted: (topic) => told.push(`-${topic}`),
+    },
   });
   const first = hub.subscribe(recorder(), AAPL);
   const second = hub.subscribe(recorder(), AAPL);

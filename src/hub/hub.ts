@@ -3,8 +3,10 @@
  * come back, and hands it to whoever subscribes. Pure: no socket, no timer; time comes in as an argument. It may use
  * `base` and `protocol`; it knows no transport and no feed.
  */
+import { CodedError } from "#base/errors.ts";
 import type { Publication } from "#protocol/event.ts";
 import type { TopicMatcher } from "#protocol/topic-matcher.ts";
+import { GapBook } from "./gap-book.ts";
 import { HubEvent } from "./hub-event.ts";
 import { Log, type LogBounds } from "./log.ts";
 import { ChainReader, type LogReader, ScanReader } from "./log-reader.ts";
@@ -13,7 +15,7 @@ import { type EventSink, PatternGroup, Subscription, Topic } from "./topic.ts";
 
 export type { HubEvent } from "./hub-event.ts";
 export type { LogReader } from "./log-reader.ts";
-export type { EventSink, PatternGroup, Subscription, Topic } from "./topic.ts";
+export type { EventSink, Gap, PatternGroup, Subscription, Topic } from "./topic.ts";
 
 export interface HubOptions {
   /** Names this life of the log; another life has another epoch. */
@@ -27,8 +29,14 @@ export interface HubOptions {
   readonly demand?: Demand;
 }
 
+/**
+ * What becomes of a wish for a topic. `held`: its events have come without a break; `begun`: they come from now on,
+ * and what went before is not known; `full`: they can't be had.
+ */
+export type DemandVerdict = "held" | "begun" | "full";
+
 export interface Demand {
-  wanted(topic: string): void;
+  wanted(topic: string): DemandVerdict;
   unwanted(topic: string): void;
 }
 
@@ -62,6 +70,7 @@ export class Hub {
   readonly #demand: Demand | null;
   /** A forgotten topic's events can't be vouched for up to here. */
   #forgottenThrough = 0;
+  readonly #gaps = new GapBook();
   #subscribers = 0;
   #publishing = false;
 
@@ -107,15 +116,19 @@ export class Hub {
     return event;
   }
 
-  /** Attaches a sink for live events from the next `publish` on. What is older it reads by `openReader`. */
+  /**
+   * Attaches a sink for live events from the next `publish` on. What is older it reads by `openReader`.
+   *
+   * @throws TopicRefused when the topic's events can't be had; nothing is left behind then
+   */
   subscribe(sink: EventSink, selector: TopicMatcher): Subscription {
     this.#assertQuiet();
+    if (selector.type === "exact") this.#demandTopic(selector.pattern);
     const subscription = new Subscription(sink, selector, (ended) => this.#detach(ended));
     this.#subscribers++;
     if (selector.type === "exact") {
       const topic = this.#topicOf(selector.pattern);
       topic.subscribers.add(subscription);
-      if (topic.subscribers.size === 1) this.#demand?.wanted(topic.name);
     } else {
       this.#groupOf(selector).subscribers.add(subscription);
     }
@@ -130,9 +143,9 @@ export class Hub {
   openReader(selectors: readonly TopicMatcher[], afterSequence: number): LogReader | null {
     if (afterSequence > this.#log.head || afterSequence < 0) return null;
     if (selectors.some((selector) => selector.type !== "exact")) {
-      return this.#log.evictedThrough > afterSequence
-        ? null
-        : new ScanReader(this.#log, selectors, afterSequence);
+      const isWhole =
+        this.#log.evictedThrough <= afterSequence && this.#gaps.newestOn(selectors) <= afterSequence;
+      return isWhole ? new ScanReader(this.#log, this.#gaps, selectors, afterSequence) : null;
     }
     const topics: Topic[] = [];
     for (const { pattern } of selectors) {
@@ -141,6 +154,37 @@ export class Hub {
       if (topic !== undefined) topics.push(topic);
     }
     return new ChainReader(this.#log, topics, afterSequence);
+  }
+
+  /** The earliest sequence after which `openReader` reads all that is held of these without a gap between. */
+  readableAfter(selectors: readonly TopicMatcher[]): number {
+    return Math.max(this.#log.evictedThrough, this.#gaps.newestOn(selectors));
+  }
+
+  /**
+   * Events of these topics that should have come did not: a resume from before can't be exact any more, and whoever
+   * subscribes to them is told, once. States are kept.
+   *
+   * @param isPrivate whether the topics' events are, so that nobody learns their names who may not have them
+   */
+  markGap(names: readonly string[], isPrivate: boolean): void {
+    this.#assertQuiet();
+    const after = this.#log.head;
+    const sequence = this.#log.skip();
+    this.#gaps.note(sequence, names);
+    const told = new Map<EventSink, { readonly name: string; readonly selector: TopicMatcher }[]>();
+    for (const name of names) {
+      const topic = this.#topicOf(name);
+      topic.evictedThrough = sequence;
+      for (const { sink, selector } of subscriptionsOf(topic)) {
+        const topics = told.get(sink);
+        if (topics === undefined) told.set(sink, [{ name, selector }]);
+        else topics.push({ name, selector });
+      }
+      this.#forgetUnneeded(topic);
+    }
+    // Told last: a sink may well leave when it hears it.
+    for (const [sink, topics] of told) sink.gap?.({ sequence, after, private: isPrivate, topics });
   }
 
   /** A topic's state as an event whose sequence is the one that it is current at; null without one. */
@@ -187,6 +231,7 @@ export class Hub {
   /** Lets go of what has grown too old. `publish` does so too; this is for quiet times. */
   evict(): void {
     this.#log.evict(this.#nowMs());
+    this.#gaps.forgetThrough(this.#log.evictedThrough);
   }
 
   /** While memory is short: the log and the states hold only this share of their bounds. 1 gives all back. */
@@ -258,6 +303,15 @@ export class Hub {
     }
   }
 
+  /** Before a topic's first exact subscriber comes. */
+  #demandTopic(name: string): void {
+    if (this.#demand === null || (this.#topics.get(name)?.subscribers.size ?? 0) > 0) return;
+    const verdict = this.#demand.wanted(name);
+    if (verdict === "full") throw new TopicRefused(name);
+    // A cursor from before knows nothing of what came while nobody asked for the topic.
+    if (verdict === "begun") this.#topicOf(name).evictedThrough = this.#log.skip();
+  }
+
   #detach(subscription: Subscription): void {
     this.#assertQuiet();
     this.#subscribers--;
@@ -326,4 +380,16 @@ export class Hub {
     if (this.#publishing)
       throw new Error("a sink subscribed or unsubscribed while the hub was delivering an event");
   }
+}
+
+/** A topic that its feed has no room for. */
+export class TopicRefused extends CodedError<"topic_refused"> {
+  constructor(topic: string) {
+    super("topic_refused", `there is no room for ${topic}: every link of its feed is full`);
+  }
+}
+
+function* subscriptionsOf(topic: Topic): IterableIterator<Subscription> {
+  yield* topic.subscribers;
+  for (const group of topic.patterns) yield* group.subscribers;
 }

@@ -1,4 +1,5 @@
 import type { TopicMatcher } from "#protocol/topic-matcher.ts";
+import type { GapBook } from "./gap-book.ts";
 import type { HubEvent } from "./hub-event.ts";
 import type { Log } from "./log.ts";
 import type { ChainNode, Topic } from "./topic.ts";
@@ -75,11 +76,15 @@ export class ScanReader implements LogReader {
   readonly #selectors: readonly TopicMatcher[];
   /** Matching is by name; each topic is matched once a reader. */
   readonly #verdicts = new Map<Topic, boolean>();
+  readonly #gaps: GapBook;
+  #gapsSeen: number;
   #position: number;
   lost = false;
 
-  constructor(log: Log, selectors: readonly TopicMatcher[], afterSequence: number) {
+  constructor(log: Log, gaps: GapBook, selectors: readonly TopicMatcher[], afterSequence: number) {
     this.#log = log;
+    this.#gaps = gaps;
+    this.#gapsSeen = gaps.newest;
     this.#selectors = selectors;
     this.#position = afterSequence;
   }
@@ -90,7 +95,7 @@ export class ScanReader implements LogReader {
 
   next(): HubEvent | null {
     if (this.lost) return null;
-    if (this.#log.evictedThrough > this.#position) {
+    if (this.#log.evictedThrough > this.#position || this.#hasNewGap()) {
       this.lost = true;
       return null;
     }
@@ -101,6 +106,12 @@ export class ScanReader implements LogReader {
       }
     }
     return null;
+  }
+
+  #hasNewGap(): boolean {
+    if (this.#gaps.newest === this.#gapsSeen) return false;
+    this.#gapsSeen = this.#gaps.newest;
+    return this.#gaps.newestOn(this.#selectors) > this.#position;
   }
 
   #matches(topic: Topic): boolean {

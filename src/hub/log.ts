@@ -23,6 +23,7 @@ export class Log implements Ledger {
   #share = 1;
   #first = 1;
   #head = 0;
+  #evictedThrough = 0;
   bytes = 0;
 
   /** @param released told of each event let go, and of each topic that lost its last held event */
@@ -41,14 +42,22 @@ export class Log implements Ledger {
     return this.#head;
   }
 
-  /** Events held. */
+  /** Sequence numbers held, of which nearly all are events'. */
   get length(): number {
     return this.#head - this.#first + 1;
   }
 
   /** Sequence of the newest event that was let go; 0 when all are held. */
   get evictedThrough(): number {
-    return this.#first - 1;
+    return this.#evictedThrough;
+  }
+
+  /** Gives away the next sequence number without an event: what is before it can be told from what is after it. */
+  skip(): number {
+    if (this.length === this.#ring.length) this.#grow();
+    this.#head++;
+    this.#ring[this.#head & (this.#ring.length - 1)] = undefined;
+    return this.#head;
   }
 
   /** Takes the event whose sequence is `head + 1`. */
@@ -82,7 +91,11 @@ export class Log implements Ledger {
   evict(nowMs: number): void {
     const bytesMax = this.#bounds.bytesMax * this.#share;
     while (this.length > 0) {
-      const node = this.at(this.#first) as ChainNode;
+      const node = this.at(this.#first);
+      if (node === null) {
+        this.#first++;
+        continue;
+      }
       if (this.bytes <= bytesMax && nowMs - node.event.timeMs <= this.#bounds.ageMaxMs) return;
       this.#evictFirst(node);
     }
@@ -90,6 +103,7 @@ export class Log implements Ledger {
 
   #evictFirst(canonical: ChainNode): void {
     this.#ring[this.#first & (this.#ring.length - 1)] = undefined;
+    this.#evictedThrough = this.#first;
     this.#first++;
     canonical.event.release();
     this.#released.event(canonical.event);

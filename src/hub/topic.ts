@@ -27,7 +27,7 @@ export class Topic {
   /** Oldest and newest event of the topic that the log holds. */
   first: ChainNode | null = null;
   last: ChainNode | null = null;
-  /** Sequence of the newest of its events that the log let go; a resume from before it can't be exact. */
+  /** Sequence of the newest of its events that the log let go, or of a later gap; a resume from before it can't be exact. */
   evictedThrough: number;
   readonly subscribers = new SubscriptionList();
   /** The subscribed patterns that match the name. */
@@ -58,7 +58,7 @@ export class Topic {
     this.first = node.next;
     if (this.first === null) this.last = null;
     else this.first.previous = null;
-    this.evictedThrough = node.event.sequence;
+    this.evictedThrough = Math.max(this.evictedThrough, node.event.sequence);
     // A reader may still stand on the node: unlinked, it keeps nothing else alive.
     node.evicted = true;
     node.next = null;
@@ -87,6 +87,20 @@ export class PatternGroup {
 /** Whom the hub hands events. It must not subscribe or unsubscribe while it is handed one. */
 export interface EventSink {
   deliver(event: HubEvent, subscription: Subscription): void;
+  /** Events of topics that it subscribes to are missing. It may unsubscribe meanwhile. */
+  gap?(gap: Gap): void;
+}
+
+/** Events that should have come and did not, as one subscriber is told. */
+export interface Gap {
+  /** Its own place in the log: a cursor from here on is after it. */
+  readonly sequence: number;
+  /** The last sequence before it. */
+  readonly after: number;
+  /** Whether the topics' events are private. */
+  readonly private: boolean;
+  /** The topics, with the selectors that would have brought their events. */
+  readonly topics: readonly { readonly name: string; readonly selector: TopicMatcher }[];
 }
 
 /** One sink's interest in one topic or pattern. `close()` ends it; closing twice does nothing. */

@@ -21,6 +21,7 @@ export const CloseReason = {
   bad_request: "bad_request",
   stale: "stale",
   forced_disconnect: "forced_disconnect",
+  feed_full: "feed_full",
   connection_limit: "connection_limit",
   subscriber_limit: "subscriber_limit",
   inappropriate_protocol: "inappropriate_protocol",
@@ -113,6 +114,12 @@ export const CLOSE_REASONS: Readonly<Record<CloseReason, CloseReasonInfo>> = {
     websocketCode: 3503,
     text: "force disconnect",
     meaning: "sent away for good: signed out, disabled, or by an operator",
+  },
+  feed_full: {
+    websocketCode: null,
+    text: "",
+    meaning:
+      "an SSE stream asked for a topic whose feed is full: every link carries `pool.keysPerLink` keys; it may come back",
   },
   connection_limit: {
     websocketCode: 3504,

@@ -51,6 +51,10 @@ class PooledFeed implements Feed {
     return this.#mapping.topics.match(topic);
   }
 
+  holds(key: string): boolean {
+    return this.#closing === null && (this.#mode === "none" || this.#pool.has(key));
+  }
+
   want(key: string): WantVerdict {
     if (this.#closing !== null) return "closed";
     if (this.#mode === "none") return "ok";

@@ -118,6 +118,7 @@ export class Pool implements LinkOwner {
     const route = this.#routes.get(key);
     if (route === undefined) return;
     this.#routes.remove(route);
+    this.#context.sink.released?.(this.#routes.topicsOfKeys([key]));
     const takeover = route.handover?.heir.takingOver;
     if (takeover?.pending.delete(route)) this.#completeIfDone(takeover);
     if (route.quarantined) this.#quarantine.release(key);
@@ -224,11 +225,12 @@ export class Pool implements LinkOwner {
 
   #gapOn(topics: readonly string[], seat: Seat, reason: LinkReason, downMs: number): void {
     if (topics.length === 0) return;
-    const info = { feed: this.#settings.name, reason, downMs };
+    const { name, access } = this.#settings;
+    const info = { feed: name, private: access === "private", reason, downMs };
     this.#counters.gaps++;
     this.#quietLog.warn(
       "gap",
-      { ...info, link: seat.link.id, topics: topics.length },
+      { feed: name, reason, downMs, link: seat.link.id, topics: topics.length },
       "events may be missing",
     );
     this.#context.sink.gap(topics, info);

@@ -31,10 +31,14 @@ export interface FeedSink {
   publish(event: FeedEvent): void;
   /** Events of these topics may be missing between what was published before and what comes next. */
   gap(topics: readonly string[], info: GapInfo): void;
+  /** Nobody wants these topics any more, and what they are is not known from now on. */
+  released?(topics: readonly string[]): void;
 }
 
 export interface GapInfo {
   readonly feed: string;
+  /** Whether the topics' events are private. Default true: then nobody learns of it who may not have them. */
+  readonly private?: boolean;
   /** Why the link that should have carried the events ended. */
   readonly reason: LinkReason;
   /** How long nothing could arrive, in milliseconds; 0 when it can't be told. */
@@ -120,6 +124,8 @@ export interface Feed extends AsyncDisposable {
   readonly counters: FeedCounters;
   /** The key of one of this feed's topics ("" where its topic has none), or null for a topic that is not its own. */
   topicKey(topic: string): string | null;
+  /** Whether it has been asked for the key without a break: it is wanted, or lingers. */
+  holds(key: string): boolean;
   /** Asks for a key. Idempotent: the caller counts subscribers, the feed does not. */
   want(key: string): WantVerdict;
   /** The key's last subscriber has left: it is let go after `linger`, unless wanted again. Idempotent. */

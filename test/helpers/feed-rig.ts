@@ -24,6 +24,7 @@ export class FeedRig implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly events: FeedEvent[] = [];
   readonly gaps: { topics: readonly string[]; info: GapInfo }[] = [];
+  readonly released: string[] = [];
   readonly server: FeedServer;
   readonly feed: Feed;
   readonly #published = new Map<string, number[]>();
@@ -59,6 +60,7 @@ export class FeedRig implements AsyncDisposable {
       sink: {
         publish: (event) => this.events.push(event),
         gap: (topics, info) => this.gaps.push({ topics, info }),
+        released: (topics) => this.released.push(...topics),
       },
     });
   }

@@ -35,6 +35,9 @@ export class TestClient implements SessionClient {
   deliverFrame(frame: Buffer): void {
     this.enqueue(frame);
   }
+  deliverLive(frame: Buffer): void {
+    this.enqueue(frame);
+  }
   identify(identity: Identity): void {
     assert.equal(this.closed, null, "nobody signs in after the end");
     this.identity = identity;
@@ -42,6 +45,9 @@ export class TestClient implements SessionClient {
   rearm(): void {}
   requestReplay(): void {
     this.replaysAsked++;
+  }
+  loseTopic(topic: string): void {
+    this.session.lose(topic);
   }
   close(reason: CloseReason, detail?: string): void {
     if (this.closed !== null) return;
