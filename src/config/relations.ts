@@ -13,6 +13,9 @@ export interface RelationFault {
   readonly involved: readonly Path[];
 }
 
+/** Twice what Node keeps in a socket before it says that it is full: less would leave nothing to conflate. */
+const CONFLATE_BYTES_MIN = 128 * 1024;
+
 /** What is wrong between the values of a configuration. Pure. */
 export function relationFaults(config: FileConfig): RelationFault[] {
   return [
@@ -62,7 +65,7 @@ function authFaults(config: FileConfig): RelationFault[] {
 
 function feedFaults(config: FileConfig, name: string, feed: FileFeed): RelationFault[] {
   const at = (...rest: Path): Path => ["feeds", name, ...rest];
-  const faults = urlFaults(feed, at);
+  const faults = [...urlFaults(feed, at), ...feedTlsFaults(feed, at)];
   const topicHasKey = feed.topic.includes("{key}");
   const addressing = feed.url ?? feed.urls[0] ?? "";
   const involved = [at("url"), at("urls"), at("topic"), at("key")];
@@ -97,6 +100,23 @@ function feedFaults(config: FileConfig, name: string, feed: FileFeed): RelationF
   if (feed.health.eventBytesMax > config.log.bytesMax) faults.push(above(event, log));
   if (feed.health.eventBytesMax > config.limits.queueBytes)
     faults.push(above(event, ["limits", "queueBytes"]));
+  return faults;
+}
+
+function feedTlsFaults(feed: FileFeed, at: (...rest: Path) => Path): RelationFault[] {
+  if (feed.tls === null) return [];
+  const { cert, key } = feed.tls;
+  const faults: RelationFault[] = [];
+  if ((cert === null) !== (key === null)) {
+    const missing = cert === null ? "cert" : "key";
+    const expected = "cert and key, or neither";
+    const involved = [at("tls", "cert"), at("tls", "key")];
+    faults.push({ path: at("tls", missing), expected, found: `no ${missing}`, involved });
+  }
+  const plain = feed.urls.findIndex((url) => !url.startsWith("https:"));
+  const path = plain >= 0 ? at("urls", plain) : at("url");
+  if (plain >= 0 || (feed.url !== null && !feed.url.startsWith("https:")))
+    faults.push({ path, expected: "an https:// URL, as the feed has tls", involved: [path, at("tls")] });
   return faults;
 }
 
@@ -136,6 +156,11 @@ function boundFaults(config: FileConfig): RelationFault[] {
   }
   if (config.limits.requestBytes > config.limits.queueBytes)
     faults.push(above(["limits", "requestBytes"], ["limits", "queueBytes"]));
+  if (config.slowConsumer === "conflate" && config.limits.queueBytes < CONFLATE_BYTES_MIN) {
+    const path = ["limits", "queueBytes"];
+    const expected = "at least 128KiB with slowConsumer: conflate, as a socket's own buffer is a part of it";
+    faults.push({ path, expected, involved: [path, ["slowConsumer"]] });
+  }
   return faults;
 }
 

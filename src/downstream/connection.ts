@@ -3,9 +3,13 @@ import type { Identity } from "#auth/identity.ts";
 import type { Timer } from "#base/clock.ts";
 import { codeOf } from "#base/errors.ts";
 import { WheelTask } from "#base/timer-wheel.ts";
+import type { HubEvent } from "#hub/hub.ts";
 import { CLOSE_REASONS, CloseReason } from "#protocol/close-reason.ts";
+import { WireFormat } from "#protocol/event.ts";
+import { ConflatedQueue } from "./conflated-queue.ts";
 import type { Desk } from "./desk.ts";
 import type { Flushable } from "./flusher.ts";
+import { SlowVerdict, slowVerdict } from "./slow-consumer.ts";
 import type { Transport } from "./transport.ts";
 
 /** How long a socket may take to hand over its last bytes before it is destroyed, in milliseconds. */
@@ -39,6 +43,9 @@ export abstract class Connection extends WheelTask implements Flushable {
   #queue: Buffer[] = [];
   #queuedBytes = 0;
   #queuedSinceMs = 0;
+  /** What waits while the socket takes nothing, where `slowConsumer` is `conflate`. */
+  #behind: ConflatedQueue | null = null;
+  #isConflated = false;
   #scheduled = false;
   #blockedSinceMs: number | null = null;
   #closed: CloseReason | null = null;
@@ -72,7 +79,11 @@ export abstract class Connection extends WheelTask implements Flushable {
 
   /** Bytes that wait for the client: here and in the socket. */
   get queuedBytes(): number {
-    return this.#queuedBytes + (this.socket.destroyed ? 0 : this.socket.writableLength);
+    return (
+      this.#queuedBytes +
+      (this.#behind?.bytes ?? 0) +
+      (this.socket.destroyed ? 0 : this.socket.writableLength)
+    );
   }
 
   /** Whether the socket has taken nothing for `heartbeat.timeout`: nobody reads at the other end. */
@@ -110,16 +121,43 @@ export abstract class Connection extends WheelTask implements Flushable {
     this.enqueue(frame);
   }
 
+  /**
+   * Queues a live event's frame; for a client that is behind, the state of its topic instead, in place of an older one.
+   *
+   * @param topic the one for which the client gets the event
+   */
+  deliverLive(frame: Buffer, event: HubEvent, topic: string): void {
+    if (this.#blockedSinceMs === null || this.#closed !== null || event.topics.length > 1) {
+      this.deliverFrame(frame);
+      return;
+    }
+    const state = this.desk.slowConsumer === "conflate" ? this.desk.hub.stateOf(topic) : null;
+    const hasState = state !== null && state.sequence === event.sequence;
+    if (this.#verdict(hasState) !== SlowVerdict.conflate) {
+      this.deliverFrame(frame);
+      return;
+    }
+    this.desk.counters.deliveries[this.transport]++;
+    this.#behind ??= new ConflatedQueue();
+    if (this.#behind.put(topic, state as HubEvent) && !this.#isConflated) {
+      this.#isConflated = true;
+      this.desk.counters.slowConsumers.add("conflate");
+    }
+    this.#lookAtBound();
+  }
+
   /** Queues any frame; frames leave in the order of their queueing. After the end it is dropped. */
   enqueue(frame: Buffer): void {
     if (this.#closed !== null) return;
+    if (this.#behind !== null) {
+      this.#behind.push(frame);
+      this.#lookAtBound();
+      return;
+    }
     if (this.#queue.length === 0) this.#queuedSinceMs = this.desk.clock.monotonicMs();
     this.#queue.push(frame);
     this.#queuedBytes += frame.length;
-    if (this.#scheduled) return;
-    // While blocked, `drain` flushes; only a queue over its bound must be looked at before.
-    if (this.#blockedSinceMs !== null && this.queuedBytes <= this.desk.limits.queueBytes) return;
-    this.#schedule();
+    this.#lookAtBound();
   }
 
   /** Has `flush`, and so `onWritable`, called at the end of this turn. */
@@ -134,7 +172,7 @@ export abstract class Connection extends WheelTask implements Flushable {
     if (this.#blockedSinceMs === null) {
       this.#write();
       if (this.#closed === null && this.#blockedSinceMs === null) this.onWritable();
-    } else if (this.queuedBytes > this.desk.limits.queueBytes) {
+    } else if (this.#verdict(false) === SlowVerdict.disconnect) {
       this.close(CloseReason.slow_consumer, "its queue reached limits.queueBytes");
     }
   }
@@ -153,6 +191,7 @@ export abstract class Connection extends WheelTask implements Flushable {
     this.#endSocket(reason);
     this.#queue = [];
     this.#queuedBytes = 0;
+    this.#behind = null;
     this.release();
     this.desk.registry.remove(
       this,
@@ -170,6 +209,43 @@ export abstract class Connection extends WheelTask implements Flushable {
 
   /** The socket takes bytes: a replay may go on. */
   protected onWritable(): void {}
+
+  /** Has the queue looked at or written at the end of this turn. */
+  #lookAtBound(): void {
+    if (this.#scheduled) return;
+    // While blocked, `drain` flushes; only a queue over its bound must be looked at before.
+    if (this.#blockedSinceMs !== null && this.queuedBytes <= this.desk.limits.queueBytes) return;
+    this.#schedule();
+  }
+
+  #verdict(hasState: boolean): SlowVerdict {
+    return slowVerdict({
+      isBlocked: this.#blockedSinceMs !== null,
+      queuedBytes: this.queuedBytes,
+      queueBytesMax: this.desk.limits.queueBytes,
+      policy: this.desk.slowConsumer,
+      hasState,
+    });
+  }
+
+  /** Writes what waited behind, piece by piece: no more than the socket likes at a time. */
+  #catchUp(behind: ConflatedQueue): void {
+    const { socket } = this;
+    const format = this.transport === "sse" ? WireFormat.sse : WireFormat.centrifugeJson;
+    const frameOf = (state: HubEvent) => state.frame(format, state.topics[0]);
+    socket.cork();
+    while (!socket.writableNeedDrain) {
+      const frame = behind.shift(frameOf);
+      if (frame === null) break;
+      this.desk.counters.bytesWritten += frame.length;
+      socket.write(frame);
+    }
+    socket.uncork();
+    if (behind.size === 0) {
+      this.#behind = null;
+      this.#isConflated = false;
+    }
+  }
 
   #schedule(): void {
     this.#scheduled = true;
@@ -203,6 +279,10 @@ export abstract class Connection extends WheelTask implements Flushable {
     // Written from here and not at the turn's end: the bytes have waited long enough.
     this.desk.flusher.flushMs = this.desk.clock.monotonicMs();
     this.#write();
+    if (this.#behind !== null && this.#blockedSinceMs === null) {
+      this.#catchUp(this.#behind);
+      if (this.socket.writableNeedDrain) this.#blockedSinceMs = this.desk.clock.monotonicMs();
+    }
     if (this.#closed === null && this.#blockedSinceMs === null) this.onWritable();
   }
 

@@ -17,7 +17,7 @@ export class DownstreamCounters {
   };
   /** Events handed to connections' queues. */
   readonly deliveries: Record<Transport, number> = { sse: 0, websocket: 0 };
-  readonly slowConsumers = new Tally<"disconnect">();
+  readonly slowConsumers = new Tally<"disconnect" | "conflate">();
   readonly resumes = new Tally<`${Transport}:${ResumeOutcome}`>();
   readonly resets = new Tally<"downstream">();
   readonly sseDrops = new Tally<CloseReason>();
