@@ -24,6 +24,8 @@ export const SHELLS: Readonly<Record<string, string>> = {
   "src/upstream/connections.ts": "sockets to feeds",
   "src/upstream/http1-carrier.ts": "HTTP/1.1 on them",
   "src/upstream/http2-session.ts": "HTTP/2 sessions on them",
+  "src/upstream/http2-stream.ts": "requests on those",
+  "src/upstream/tls-contexts.ts": "the TLS library's contexts",
 };
 
 /** Rooms, and folders of them, that are shells as a whole. */

@@ -2,12 +2,16 @@ import { isDeepStrictEqual } from "node:util";
 import type { FeedConfig } from "#config/config.ts";
 import type { Hub } from "#hub/hub.ts";
 import { openFeed } from "#upstream/feed.ts";
-import type { Feed, FeedContext } from "#upstream/ports.ts";
+import type { Feed, FeedContext, FeedTls } from "#upstream/ports.ts";
 import type { FeedDesk } from "./feed-desk.ts";
+import { loadFeedTls } from "./feed-tls.ts";
+
+/** With what its files held, so that renewed ones are a change as well. */
+type LoadedFeedConfig = Omit<FeedConfig, "tls"> & { readonly tls: FeedTls | null };
 
 interface OpenFeed {
   readonly feed: Feed;
-  readonly settings: FeedConfig;
+  readonly settings: LoadedFeedConfig;
 }
 
 /** Feeds that were opened for a configuration that is not in force yet: one of the two is called, once. */
@@ -36,7 +40,7 @@ export class Feeds implements AsyncDisposable {
   /**
    * Opens what differs from the feeds in force; feeds that stay as they are keep their links.
    *
-   * @throws CodedError for settings that no feed can have; nothing is left open then
+   * @throws CodedError for settings that no feed can have, TlsError for files that it can't use; nothing is left open then
    */
   prepare(settings: readonly FeedConfig[]): PreparedFeeds {
     const fresh: OpenFeed[] = [];
@@ -45,7 +49,9 @@ export class Feeds implements AsyncDisposable {
     };
     const next: OpenFeed[] = [];
     try {
-      for (const each of settings) {
+      for (const config of settings) {
+        const tls = config.tls && loadFeedTls(config.tls, this.#context.clock.nowMs());
+        const each = { ...config, tls };
         const kept = this.#open.find((open) => isDeepStrictEqual(open.settings, each));
         const entry = kept ?? { feed: openFeed(each, this.#context), settings: each };
         if (kept === undefined) fresh.push(entry);

@@ -82,6 +82,13 @@ export function checkPair({ cert, key, files, nowMs }: TlsPairInput): TlsPair {
   };
 }
 
+/** What is wrong with the certificates of authorities. Pure. Dates do not matter: bundles hold old ones. */
+export function authorityFaults(pem: string, file: string): TlsFault[] {
+  const faults: TlsFault[] = [];
+  readChain(pem, file, faults);
+  return faults;
+}
+
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
 
 function readChain(pem: string, file: string, faults: TlsFault[]): X509Certificate[] {

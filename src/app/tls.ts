@@ -42,7 +42,8 @@ export function loadTls(files: TlsConfig, nowMs: number): LoadedTls {
   return { context, ...pair };
 }
 
-function readPem(file: string, faults: TlsFault[]): string | null {
+/** A PEM file's text; null, with a fault, where it can't be read. */
+export function readPem(file: string, faults: TlsFault[]): string | null {
   const tell = (code: TlsFault["code"], what: string) => {
     faults.push({ code, file, message: `${file} ${what}` });
     return null;

@@ -76,6 +76,7 @@ export interface FeedConfig {
   readonly addressing: Addressing;
   readonly topic: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly tls: FeedTlsConfig | null;
   /** JSON Pointer (RFC 6901); null: the event's data is one item. */
   readonly items: string | null;
   /** JSON Pointer (RFC 6901); null: the link's own key, or none. */
@@ -95,6 +96,14 @@ export interface FeedConfig {
     readonly eventBytesMax: number;
   };
   readonly retry: { readonly minMs: number; readonly maxMs: number; readonly resetAfterMs: number };
+}
+
+/** Absolute paths of PEM files; `cert` and `key` are both there or both null. */
+export interface FeedTlsConfig {
+  /** Null: the system's authorities. */
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
 }
 
 export interface LogConfig {

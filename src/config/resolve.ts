@@ -21,7 +21,7 @@ export function resolveConfig(file: FileConfig, directory: string): Config {
       anonymous: auth.anonymous,
       roles: auth.roles,
     },
-    feeds: Object.entries(file.feeds).map(([name, feed]) => resolveFeed(name, feed)),
+    feeds: Object.entries(file.feeds).map(([name, feed]) => resolveFeed(name, feed, directory)),
     log: {
       bytesMax: file.log.bytesMax,
       ageMaxMs: file.log.ageMax,
@@ -37,15 +37,21 @@ export function resolveConfig(file: FileConfig, directory: string): Config {
   };
 }
 
-function resolveFeed(name: string, feed: FileFeed): FeedConfig {
+function resolveFeed(name: string, feed: FileFeed, directory: string): FeedConfig {
   const urls = (feed.url === null ? feed.urls : [feed.url]) as [string, ...string[]];
   const addressing = addressingOf(urls[0]);
+  const pathOf = (file: string | null) => (file === null ? null : resolvePath(directory, file));
   return {
     name,
     urls,
     addressing,
     topic: feed.topic,
     headers: feed.headers,
+    tls: feed.tls && {
+      ca: pathOf(feed.tls.ca),
+      cert: pathOf(feed.tls.cert),
+      key: pathOf(feed.tls.key),
+    },
     items: feed.items,
     key: feed.key,
     state: feed.state,

@@ -72,6 +72,25 @@ const feed = section({
   headers: named(text("text", "a header value", headerValueFault), "header names to values", 64)
     .prefault({})
     .describe("Headers of every request to the feed. Take secrets from the environment."),
+  tls: orNull(
+    section({
+      ca: orNull(text("path", "a path to a PEM file", pathFault))
+        .prefault(null)
+        .describe(
+          "PEM file of the authorities that the feed's certificate may come from, and no others. Absent: the system's.",
+        ),
+      cert: orNull(text("path", "a path to a PEM file", pathFault))
+        .prefault(null)
+        .describe(
+          "PEM file of the client certificate that is shown to the feed's own servers, followed by its intermediates.",
+        ),
+      key: orNull(text("path", "a path to a PEM file", pathFault))
+        .prefault(null)
+        .describe("PEM file of the client certificate's private key, not encrypted. With `cert` only."),
+    }),
+  )
+    .prefault(null)
+    .describe("TLS with the feed. Certificates are verified, always."),
   items: orNull(text("JSON Pointer", "a JSON Pointer, or null", pointerFault))
     .prefault(null)
     .describe(

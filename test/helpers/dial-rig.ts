@@ -6,7 +6,7 @@ import { tlsFixture } from "./http2-feed.ts";
 export const TRUST = { ca: tlsFixture("ca.crt"), client: null };
 
 /** A dial, and what was said of it. */
-export class SeenDial {
+class SeenDial {
   opened = 0;
   text = "";
   failure: DialFailure | null = null;
