@@ -158,6 +158,55 @@ describe("feed", () => {
     rig.assertExact();
   });
 
+  test("feed: after an outage of a minute two hundred links come back apart, within one backoff window", async () => {
+    const retryMaxMs = 30_000;
+    await using rig = await FeedRig.open({
+      path: "/quotes?symbols={key}",
+      key: null,
+      pool: { linksMax: 200 },
+      retryMaxMs,
+    });
+    const keys = Array.from({ length: 200 }, (_, n) => `K${n}`);
+    for (const key of keys) rig.feed.want(key);
+    await rig.until("all", () => rig.server.streams === 200);
+    await rig.server.kill();
+    const dialsBefore = rig.feed.counters.dials;
+    await rig.pass(60_000);
+    const dials = rig.feed.counters.dials - dialsBefore;
+    assert.ok(dials < 5 * 200, `${dials} attempts while the feed was down`);
+    const arrivals: number[] = [];
+    rig.server.script = () => {
+      arrivals.push(rig.clock.monotonicMs());
+      return false;
+    };
+    const backAtMs = rig.clock.monotonicMs();
+    await rig.server.start();
+    await rig.until("all", () => rig.server.streams === 200);
+    const most = Math.max(
+      ...arrivals.map((at) => arrivals.filter((each) => each >= at && each < at + 100).length),
+    );
+    assert.ok(most <= 20, `${most} within 100 ms`);
+    const tookMs = (arrivals.at(-1) ?? 0) - backAtMs;
+    assert.ok(tookMs <= retryMaxMs, `${tookMs} ms until the last was back`);
+  });
+
+  test("feed: a link that is reset is connected again within the first backoff window, median of a hundred", async () => {
+    await using rig = await FeedRig.open();
+    await rig.hold("A");
+    const tookMs: number[] = [];
+    for (let n = 0; n < 100; n++) {
+      await rig.pass(1100);
+      const opened = rig.server.requests.length + 1;
+      const fromMs = rig.clock.monotonicMs();
+      rig.server.resetAll();
+      await rig.until("the link", () => rig.server.requests.length === opened && rig.isServed("A"));
+      tookMs.push(rig.clock.monotonicMs() - fromMs);
+    }
+    tookMs.sort((a, b) => a - b);
+    // The rig's clock goes on by a millisecond for each turn of the event loop; a round trip takes some turns.
+    assert.ok((tookMs[50] ?? 0) <= 20 + 10, `${tookMs[50]} ms`);
+  });
+
   test("feed: without event ids a lost link is a gap on its topics, told before what comes next", async () => {
     await using rig = await FeedRig.open({ server: { ids: false } });
     rig.feed.want("A");

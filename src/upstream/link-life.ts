@@ -68,6 +68,10 @@ export type LinkInput =
     }
   /** The feed's `retry:` field. */
   | { readonly kind: "retry"; readonly generation: number; readonly retryMs: number }
+  /** The next attempt is put off: while it waits. */
+  | { readonly kind: "hold"; readonly untilMs: number }
+  /** The feed is back: while it waits, unless `Retry-After` asked for more patience than backoff has. */
+  | { readonly kind: "hurry"; readonly withinMs: number }
   /** The timer. `phase`: how far the attempt has come; `lastByteMs`: when the stream's last byte came. */
   | { readonly kind: "due"; readonly phase: DialPhase; readonly lastByteMs: number };
 
@@ -135,6 +139,12 @@ export function stepLinkLife(
       return input.generation === life.generation
         ? stay({ ...life, retryMs: clamp(input.retryMs, settings.retry.minMs, settings.retry.maxMs) })
         : stay(life);
+    case "hold":
+      return waitUntil(life, input.untilMs);
+    case "hurry": {
+      if (state.name !== "waiting" || state.untilMs > nowMs + settings.retry.maxMs) return stay(life);
+      return waitUntil(life, nowMs + input.withinMs * random());
+    }
     case "due":
       return due(life, input.phase, input.lastByteMs, settings, nowMs, random);
   }
@@ -226,6 +236,12 @@ function wait(
     },
     [{ do: "arm", atMs: untilMs }],
   ];
+}
+
+function waitUntil(life: LinkLife, untilMs: number): LinkStep {
+  const { state } = life;
+  if (state.name !== "waiting") return stay(life);
+  return [{ ...life, state: { ...state, untilMs } }, [{ do: "arm", atMs: untilMs }]];
 }
 
 function stop(life: LinkLife, reason: LinkReason, nowMs: number): LinkStep {

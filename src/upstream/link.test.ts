@@ -375,6 +375,10 @@ class Rig implements LinkOwner, AsyncDisposable {
 
   aged(): void {}
 
+  holdBackMs(): number {
+    return 0;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.link.destroy("closed");
     await this.dialer.drained();

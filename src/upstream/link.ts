@@ -29,6 +29,8 @@ export interface LinkOwner {
   /** A stream, or an attempt at one, is over; what follows stands in `link.state`. */
   over(link: Link, reason: LinkReason, wasOpen: boolean): void;
   aged(link: Link): void;
+  /** The link's time to try again has come: how much longer it has to wait all the same, in milliseconds. */
+  holdBackMs(link: Link): number;
 }
 
 export interface LinkContext {
@@ -95,6 +97,11 @@ export class Link {
   /** Starts it, or asks a feed that wanted no reconnection anew. */
   open(): void {
     this.#step({ kind: "want" });
+  }
+
+  /** The feed is back: a link that waits tries again within this time. */
+  hurry(withinMs: number): void {
+    this.#step({ kind: "hurry", withinMs });
   }
 
   /** The end, at once and for good. Idempotent. */
@@ -260,6 +267,13 @@ export class Link {
     this.#timer?.cancel();
     this.#timer = clock.after(Math.max(0, atMs - clock.monotonicMs()), () => {
       this.#timer = null;
+      const nowMs = clock.monotonicMs();
+      const { state } = this.#life;
+      const holdMs = state.name === "waiting" && nowMs >= state.untilMs ? this.#owner.holdBackMs(this) : 0;
+      if (holdMs > 0) {
+        this.#step({ kind: "hold", untilMs: nowMs + holdMs });
+        return;
+      }
       const phase = this.#dial?.phase ?? "dns";
       this.#step({
         kind: "due",

@@ -1,4 +1,12 @@
 import type { Timer } from "#base/clock.ts";
+import {
+  askLeave,
+  attemptFailed,
+  type Breaker,
+  type BreakerSettings,
+  CLOSED,
+  followWithinMs,
+} from "./breaker.ts";
 import { Dialer, type DialRequest } from "./dialer.ts";
 import type { StreamEvent } from "./event-stream.ts";
 import type { FeedCounters } from "./feed-counters.ts";
@@ -37,6 +45,8 @@ export class Pool implements LinkOwner {
   #probe: Seat | null = null;
   #linkId = 0;
   #planTimer: { readonly timer: Timer; readonly dueMs: number } | null = null;
+  #breaker: Breaker = CLOSED;
+  readonly #breakerSettings: BreakerSettings;
   #keysChangedAtMs: number;
   #replaceNotBeforeMs = 0;
 
@@ -64,6 +74,12 @@ export class Pool implements LinkOwner {
       moved: (route, heir) => this.#moved(route, heir),
     });
     const { minMs, maxMs } = settings.retry;
+    this.#breakerSettings = {
+      minMs: Math.min(maxMs, 4 * minMs),
+      // Half of the links' own, so that with what follows the feed is back within one of their windows.
+      maxMs: maxMs / 2,
+      probeMs: settings.health.connectTimeoutMs,
+    };
     this.#quarantine = new Quarantine({
       paceMinMs: minMs,
       paceMaxMs: Math.max(minMs, maxMs / 8),
@@ -174,6 +190,7 @@ export class Pool implements LinkOwner {
     }
     seat.lost = null;
     seat.rejections = 0;
+    this.#closeBreaker();
     this.#accepted(seat);
     const takeover = seat.takingOver;
     if (takeover === null) {
@@ -191,6 +208,7 @@ export class Pool implements LinkOwner {
     if (wasOpen) seat.lost = { reason, atMs: this.#context.clock.monotonicMs() };
     this.#planIn(0);
     const isRejected = LINK_REASONS[reason].verdict === "reject";
+    if (!isRejected && !wasOpen) this.#attemptFailed(link);
     const takeover = seat.takingOver ?? seat.givingUp;
     if (takeover !== null) this.#takeoverBroken(seat, takeover, isRejected);
     if (!this.#seats.has(link.id)) return;
@@ -234,6 +252,40 @@ export class Pool implements LinkOwner {
       "events may be missing",
     );
     this.#context.sink.gap(topics, info);
+  }
+
+  holdBackMs(link: Link): number {
+    const nowMs = this.#context.clock.monotonicMs();
+    const { random } = this.#context;
+    const [breaker, waitMs] = askLeave(this.#breaker, link.id, this.#breakerSettings, nowMs, random);
+    this.#breaker = breaker;
+    return waitMs;
+  }
+
+  #attemptFailed(link: Link): void {
+    const { clock, random } = this.#context;
+    const links = this.#acceptsAny() ? 0 : this.#seats.size;
+    const before = this.#breaker;
+    const after = attemptFailed(before, link.id, links, this.#breakerSettings, clock.monotonicMs(), random);
+    this.#breaker = after;
+    if (before.name === "closed" && after.name === "open") {
+      const fields = { feed: this.#settings.name, links };
+      this.#quietLog.warn(
+        "feed_down",
+        fields,
+        "every link of the feed fails: one at a time tries from now on",
+      );
+    }
+  }
+
+  #closeBreaker(): void {
+    const wasClosed = this.#breaker.name === "closed";
+    this.#breaker = CLOSED;
+    if (wasClosed) return;
+    const waiting = [...this.#seats.values()].filter(({ link }) => link.state.name === "waiting");
+    const withinMs = followWithinMs(waiting.length, this.#breakerSettings);
+    for (const { link } of waiting) link.hurry(withinMs);
+    this.#context.log.info({ feed: this.#settings.name, links: waiting.length, withinMs }, "feed is back");
   }
 
   // Keys that the feed rejects.
@@ -328,7 +380,13 @@ export class Pool implements LinkOwner {
   #probeNext(): void {
     const nowMs = this.#context.clock.monotonicMs();
     const { dueMs } = this.#quarantine;
-    if (dueMs === null || this.#probe !== null || this.#seats.size > this.#limits.linksMax) return;
+    if (
+      dueMs === null ||
+      this.#probe !== null ||
+      this.#breaker.name !== "closed" ||
+      this.#seats.size > this.#limits.linksMax
+    )
+      return;
     const group = this.#quarantine.next(nowMs);
     if (group === null) this.#planIn(Math.max(1, dueMs - nowMs));
     else this.#openProbe(group);

@@ -72,7 +72,8 @@ export class Quarantine<Trace> {
     const { paceMinMs, paceMaxMs, againMs } = this.#settings;
     this.#waryUntilMs = nowMs + againMs;
     this.#rejections = acceptsOthers ? 0 : this.#rejections + 1;
-    const windowMs = backoffWindowMs(Math.max(0, this.#rejections - 1), {
+    // It takes some requests to part a single good key from many bad ones, and till then the feed accepts nothing.
+    const windowMs = backoffWindowMs(Math.floor(this.#rejections / REJECTIONS_PER_STEP), {
       minMs: paceMinMs,
       maxMs: paceMaxMs,
     });
@@ -236,6 +237,9 @@ export function judgeRejection(link: RejectedLink): Judgement {
   }
   return { do: "part", keep: proven, suspects: all.filter((key) => !proven.includes(key)) };
 }
+
+/** Rejections in a row, with nothing accepted, that double the time between two requests. */
+const REJECTIONS_PER_STEP = 8;
 
 interface Conviction<Trace> {
   readonly dueMs: number;

@@ -172,6 +172,10 @@ class Client implements LinkOwner {
 
   aged(): void {}
 
+  holdBackMs(): number {
+    return 0;
+  }
+
   #newLink(lastEventId: string): Link {
     const clock = this.#clock;
     const { initialDelayMs, readTimeoutMs } = this.#params;
