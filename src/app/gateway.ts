@@ -15,6 +15,7 @@ import { ConnectionRegistry } from "#downstream/connection-registry.ts";
 import type { Desk } from "#downstream/desk.ts";
 import { DownstreamCounters } from "#downstream/downstream-counters.ts";
 import { Flusher } from "#downstream/flusher.ts";
+import { ActiveSubscriptions } from "#downstream/mercure-subscriptions.ts";
 import { Transport } from "#downstream/transport.ts";
 import { Hub } from "#hub/hub.ts";
 import { ErrorJournal } from "#ops/error-journal.ts";
@@ -247,6 +248,10 @@ async function openParts(
       return live.config.slowConsumer;
     },
     origins: live.origins,
+    subscriptions: new ActiveSubscriptions(hub),
+    get resource() {
+      return live.resource;
+    },
     mercure07: config.compat.mercure07,
     nextConnectionId: randomUUID,
     isDraining: () => drain.isUnderWay,

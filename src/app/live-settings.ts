@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Config } from "#config/config.ts";
+import type { ResourceFacts } from "#protocol/mercure-metadata.ts";
 import { clientAddressReader } from "./client-address.ts";
 
 /**
@@ -21,6 +22,12 @@ export class LiveSettings {
 
   get config(): Config {
     return this.#config;
+  }
+
+  /** The gateway as an OAuth resource. */
+  get resource(): ResourceFacts {
+    const { audience, trustedIssuers } = this.#config.auth;
+    return { audience, issuers: trustedIssuers.map(({ issuer }) => issuer) };
   }
 
   /** One object for the gateway's life, whose content changes. */

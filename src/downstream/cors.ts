@@ -27,7 +27,7 @@ export function preflightHeaders(
 ): OutgoingHttpHeaders {
   if (headers.origin === undefined || !origins.has(headers.origin)) return {};
   return {
-    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Methods": "GET, QUERY, POST",
     "Access-Control-Allow-Headers": "Authorization, Cache-Control, Content-Type, Last-Event-ID",
     "Access-Control-Max-Age": PREFLIGHT_AGE_S,
   };

@@ -10,9 +10,11 @@ import type { Logger } from "#base/logger.ts";
 import type { Random } from "#base/random.ts";
 import type { TimerWheel } from "#base/timer-wheel.ts";
 import type { Hub } from "#hub/hub.ts";
+import type { ResourceFacts } from "#protocol/mercure-metadata.ts";
 import type { ConnectionRegistry } from "./connection-registry.ts";
 import type { DownstreamCounters } from "./downstream-counters.ts";
 import type { Flusher } from "./flusher.ts";
+import type { ActiveSubscriptions } from "./mercure-subscriptions.ts";
 
 export interface DownstreamLimits {
   /** Connections in all. */
@@ -44,6 +46,10 @@ export interface Desk {
   readonly slowConsumer: "disconnect" | "conflate";
   /** Browser origins, besides the gateway's own, that may use cookies and read answers. */
   readonly origins: ReadonlySet<string>;
+  /** What is told of the gateway as an OAuth resource. */
+  readonly resource: ResourceFacts;
+  /** What streams are subscribed to. */
+  readonly subscriptions: ActiveSubscriptions;
   /** Whether the older Mercure draft is spoken as well. */
   readonly mercure07: boolean;
   /** Unguessable and unique while the process lives. */

@@ -4,6 +4,7 @@ import { bearerChallenge } from "#protocol/mercure-challenge.ts";
 import { encodeSseComment, encodeSseRetry } from "#protocol/sse-encode.ts";
 import { corsHeaders } from "./cors.ts";
 import type { Desk } from "./desk.ts";
+import { metadataUrl } from "./mercure-origin.ts";
 import type { Refusal, RefusalCode } from "./mercure-refusal.ts";
 
 /** Where the hub is (Mercure, "Hub Discovery"). */
@@ -50,6 +51,7 @@ export function refuse(
     headers["WWW-Authenticate"] = bearerChallenge(
       challenge,
       challenge === null ? undefined : refusal.message,
+      metadataUrl(request),
     );
   }
   if (retryAfterS !== null) headers["Retry-After"] = retryAfterS;

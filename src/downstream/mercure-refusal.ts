@@ -17,6 +17,8 @@ export const RefusalCode = {
   connection_limit: "connection_limit",
   user_connection_limit: "user_connection_limit",
   address_connection_limit: "address_connection_limit",
+  connection_rate: "connection_rate",
+  no_subscription: "no_subscription",
   server_error: "server_error",
 } as const;
 export type RefusalCode = (typeof RefusalCode)[keyof typeof RefusalCode];
@@ -37,6 +39,7 @@ export const REFUSALS: Readonly<Record<RefusalCode, string>> = {
   connection_limit: "200 and a reconnection time: `limits.connections` is reached",
   user_connection_limit: "200 and a reconnection time: `limits.connectionsPerUser` is reached",
   address_connection_limit: "200 and a reconnection time: `limits.connectionsPerAddress` is reached",
+  no_subscription: "404: no active subscription has this path",
   server_error: "500, for a stream 200 and a reconnection time: a fault of the gateway",
 };
 

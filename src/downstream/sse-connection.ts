@@ -44,6 +44,8 @@ export class SseConnection extends Connection implements EventSink {
   /** While replaying: topics whose state was sent, and the sequence that it holds good for. */
   #stateThrough: Map<string, number> | null = null;
   #heartbeatEvents = false;
+  /** What it is subscribed to. */
+  matchers: readonly TopicMatcher[] = [];
 
   constructor(desk: Desk, socket: Socket, address: string, identity: Identity) {
     super(desk, socket, "sse", address, identity);
@@ -69,6 +71,7 @@ export class SseConnection extends Connection implements EventSink {
       this.close(CloseReason.feed_full);
       return;
     }
+    this.matchers = request.matchers;
     const start = startOf(hub, request);
     this.#reader = start.reader;
     this.#reached = start.afterSequence;
@@ -84,6 +87,7 @@ export class SseConnection extends Connection implements EventSink {
     );
     if (!isWhole) frames.push(liveFrame(hub, start.afterSequence));
     this.enqueue(Buffer.concat(frames));
+    this.desk.subscriptions.add(this);
     // The first one is spread, so that clients that came together do not have their heartbeats together for ever.
     this.#arm(heartbeat.intervalMs * (0.5 + random() / 2));
   }
@@ -91,6 +95,7 @@ export class SseConnection extends Connection implements EventSink {
   /** One stream can't lose a part of its topics, so it ends as a whole; who comes back is told what is not permitted. */
   override authorise(identity: Identity): void {
     super.authorise(identity);
+    this.desk.subscriptions.renew(this);
     const denied = this.#subscriptions.find(
       ({ selector }) => !maySubscribe(identity, selector, this.desk.access),
     );
@@ -105,7 +110,7 @@ export class SseConnection extends Connection implements EventSink {
     if (this.#reader !== null || event.sequence <= this.#reached) return;
     if (!mayReceive(this.identity, event, subscription.selector, this.desk.access)) return;
     this.#reached = event.sequence;
-    this.deliverFrame(event.frame(WireFormat.sse, event.topics[0]));
+    this.deliverLive(event.frame(WireFormat.sse, event.topics[0]), event, event.topics[0]);
   }
 
   /** Called by the hub. While it replays, its reader finds out by itself, and the client is told when it comes back. */
@@ -149,6 +154,7 @@ export class SseConnection extends Connection implements EventSink {
   protected override release(): void {
     for (const subscription of this.#subscriptions) subscription.close();
     this.#subscriptions = [];
+    this.desk.subscriptions.remove(this);
     this.#reader = null;
     this.#stateThrough = null;
   }

@@ -10,6 +10,7 @@ import type { AdmissionVerdict } from "./admission.ts";
 import { corsHeaders } from "./cors.ts";
 import type { Desk } from "./desk.ts";
 import { DISCOVERY_LINK, STREAM_HEADERS, sendAway } from "./mercure-answer.ts";
+import { readForm } from "./mercure-form-body.ts";
 import { Refusal } from "./mercure-refusal.ts";
 import { signIn, stillSignedIn } from "./mercure-sign-in.ts";
 import { takeOverSocket } from "./socket-takeover.ts";
@@ -20,7 +21,7 @@ const RETRY_FULL_MS = { min: 5000, max: 30_000 } as const;
 const RETRY_DRAINING_MS = { min: 1000, max: 10_000 } as const;
 
 /**
- * Answers `GET /.well-known/mercure` with a stream (Mercure, "Subscription").
+ * Answers `GET` and `QUERY` of `/.well-known/mercure` with a stream (Mercure, "Subscription").
  *
  *     admitted? ──> query ──> signed in ──> next turn ──> permitted? ──> admitted still? ──> socket taken over ──> stream
  *
@@ -31,15 +32,13 @@ export async function openStream(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  // Lets the request end, without which its socket can't be taken over.
-  request.resume();
   const address = desk.addressOf(request);
   const early = desk.registry.admit(address, null, desk.limits, desk.isDraining());
   if (early !== null) {
     refuseSoftly(desk, request, response, early);
     return;
   }
-  const wanted = parse(desk, request);
+  const wanted = parse(desk, request, await bodyOf(desk, request));
   const signedIn = await signIn(desk, request);
   await nextTurn();
   const identity = stillSignedIn(desk, signedIn);
@@ -89,13 +88,21 @@ const REFUSAL_OF = {
   server_error: "server_error",
 } as const;
 
-function parse(desk: Desk, request: IncomingMessage): SubscribeRequest {
+/** Read to its end whatever it is, without which the socket can't be taken over. */
+async function bodyOf(desk: Desk, request: IncomingMessage): Promise<string> {
+  if (request.method === "QUERY") return await readForm(request, desk.limits.requestBytes);
+  request.resume();
+  return "";
+}
+
+/** @param body fields that are taken as if they stood behind the URL's, which so win where only one counts */
+function parse(desk: Desk, request: IncomingMessage, body: string): SubscribeRequest {
   const url = request.url ?? "";
   const mark = url.indexOf("?");
   const field = request.headers["last-event-id"];
   try {
     return parseSubscribeRequest(
-      mark < 0 ? "" : url.slice(mark + 1),
+      `${mark < 0 ? "" : url.slice(mark + 1)}&${body}`,
       Array.isArray(field) ? field[0] : field,
       { matchersMax: desk.limits.subscribersPerConnection, mercure07: desk.mercure07 },
     );

@@ -5,12 +5,14 @@ export type BearerError = "invalid_request" | "invalid_token" | "insufficient_sc
  * The value of `WWW-Authenticate`.
  *
  * @param error null for a request without a token, which is told no error (RFC 6750, section 3.1)
+ * @param metadata URL of the resource's metadata (RFC 9728, section 5.1); absent: not told
  * @param description what to do, for people; characters that the field can't hold are left out
  */
-export function bearerChallenge(error: BearerError | null, description?: string): string {
-  if (error === null) return 'Bearer realm="streamkeeper"';
+export function bearerChallenge(error: BearerError | null, description?: string, metadata?: string): string {
+  const realm = `Bearer realm="streamkeeper"${metadata === undefined ? "" : `, resource_metadata="${quotable(metadata)}"`}`;
+  if (error === null) return realm;
   const text = description === undefined ? "" : `, error_description="${quotable(description)}"`;
-  return `Bearer realm="streamkeeper", error="${error}"${text}`;
+  return `${realm}, error="${error}"${text}`;
 }
 
 /** The token of an `Authorization` field; null when it is of another scheme or holds no token (RFC 6750, section 2.1). */

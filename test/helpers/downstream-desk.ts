@@ -11,6 +11,7 @@ import { ConnectionRegistry } from "#downstream/connection-registry.ts";
 import type { Desk, DownstreamLimits } from "#downstream/desk.ts";
 import { DownstreamCounters } from "#downstream/downstream-counters.ts";
 import { Flusher } from "#downstream/flusher.ts";
+import { ActiveSubscriptions } from "#downstream/mercure-subscriptions.ts";
 import { Hub } from "#hub/hub.ts";
 
 /** Topics under `/public/` are open to everybody; those under `/feed/` belong to a public feed. */
@@ -33,13 +34,16 @@ export function testDesk(options: TestDeskOptions): TestDesk {
   const { clock } = options;
   const counters = new DownstreamCounters();
   let ids = 0;
+  const hub = new Hub({
+    epoch: "life1",
+    log: { bytesMax: options.logBytesMax ?? 2 ** 24, ageMaxMs: 600_000 },
+    stateBytesMax: 2 ** 20,
+    nowMs: () => clock.nowMs(),
+  });
   return {
-    hub: new Hub({
-      epoch: "life1",
-      log: { bytesMax: options.logBytesMax ?? 2 ** 24, ageMaxMs: 600_000 },
-      stateBytesMax: 2 ** 20,
-      nowMs: () => clock.nowMs(),
-    }),
+    hub,
+    subscriptions: new ActiveSubscriptions(hub),
+    resource: { audience: "test", issuers: [] },
     authenticator: new TestAuthenticator(clock),
     access: {
       anonymous: grantsFromTexts(["/public/*"]),

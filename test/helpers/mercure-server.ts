@@ -16,6 +16,7 @@ import type { Desk, DownstreamLimits } from "#downstream/desk.ts";
 import { DownstreamCounters } from "#downstream/downstream-counters.ts";
 import { Flusher } from "#downstream/flusher.ts";
 import { mercureHandler } from "#downstream/mercure-handler.ts";
+import { ActiveSubscriptions } from "#downstream/mercure-subscriptions.ts";
 import { Hub } from "#hub/hub.ts";
 import type { Publication } from "#protocol/event.ts";
 import { SseClient, type SseClientOptions } from "./sse-client.ts";
@@ -97,6 +98,8 @@ export class MercureServer implements AsyncDisposable {
       heartbeat: { intervalMs: 25_000, timeoutMs: 10_000 },
       origins: new Set(options.origins),
       mercure07: options.mercure07 ?? false,
+      subscriptions: new ActiveSubscriptions(this.hub),
+      resource: { audience: "test", issuers: ["https://issuer.example", "local"] },
       nextConnectionId: () => `c${++connections}`,
       isDraining: () => this.draining,
       addressOf: (request) => request.socket.remoteAddress ?? "",
