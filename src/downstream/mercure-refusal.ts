@@ -38,6 +38,7 @@ export const REFUSALS: Readonly<Record<RefusalCode, string>> = {
   feed_full: "200 and a reconnection time: every link of a topic's feed is full",
   connection_limit: "200 and a reconnection time: `limits.connections` is reached",
   user_connection_limit: "200 and a reconnection time: `limits.connectionsPerUser` is reached",
+  connection_rate: "200 and a reconnection time: `limits.connectionsPerSecond` is reached",
   address_connection_limit: "200 and a reconnection time: `limits.connectionsPerAddress` is reached",
   no_subscription: "404: no active subscription has this path",
   server_error: "500, for a stream 200 and a reconnection time: a fault of the gateway",
