@@ -17,6 +17,8 @@ const HEADER_BYTES_MAX = 16 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
 /** To the end of the body. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** How often these deadlines are looked at. */
+const DEADLINES_EVERY_MS = 5_000;
 /** How long an idle keep-alive connection is held. */
 const KEEP_ALIVE_TIMEOUT_MS = 5_000;
 
@@ -52,6 +54,7 @@ export class Listener implements AsyncDisposable {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: DEADLINES_EVERY_MS,
       noDelay: true,
     };
     this.server =
@@ -65,6 +68,8 @@ export class Listener implements AsyncDisposable {
           });
     this.server.on("clientError", (error, socket) => this.#onClientError(error, socket));
     this.server.on("tlsClientError", (error) => this.#count(error));
+    // Over `maxConnections` Node closes what it accepts at once, which clients take for a network's fault and try again.
+    this.server.on("drop", () => this.#countCode("dropped"));
     // Sockets must never be without an error handler, however early they fail.
     this.server.on("connection", (socket: Duplex) => socket.on("error", ignore));
     this.server.on("secureConnection", (socket: Duplex) => socket.on("error", ignore));
@@ -105,6 +110,11 @@ export class Listener implements AsyncDisposable {
     const isAny = address === "0.0.0.0" || address === "::";
     const host = isAny ? "localhost" : family === "IPv6" ? `[${address}]` : address;
     return { host: address, port, url: `${this.#options.tls === null ? "http" : "https"}://${host}:${port}` };
+  }
+
+  /** Most sockets at once, those of requests and of clients on their way out too. */
+  limitSockets(max: number): void {
+    this.server.maxConnections = max;
   }
 
   /** Puts another certificate in force, for connections to come. */
@@ -164,7 +174,10 @@ export class Listener implements AsyncDisposable {
   }
 
   #count(error: Error): void {
-    const code = codeOf(error) ?? "unknown";
+    this.#countCode(codeOf(error) ?? "unknown");
+  }
+
+  #countCode(code: string): void {
     // The codes are OpenSSL's and Node's; a bound all the same, since a peer provokes them.
     if (this.#clientErrors.size < 64 || this.#clientErrors.has(code)) {
       this.#clientErrors.set(code, (this.#clientErrors.get(code) ?? 0) + 1);

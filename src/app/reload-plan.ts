@@ -17,6 +17,7 @@ const LIVE = [
   "log.bytesMax",
   "log.ageMax",
   "limits",
+  "slowConsumer",
   "heartbeat",
   "drain",
 ];

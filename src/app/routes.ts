@@ -22,6 +22,8 @@ import type { Watchdog } from "./watchdog.ts";
 
 const WEBSOCKET_PATH = "/connection/websocket";
 
+const NOT_FOUND = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
 export interface Served {
   readonly live: LiveSettings;
   readonly desk: Desk;
@@ -78,7 +80,8 @@ export async function serveOn(listener: Listener, served: Served): Promise<void>
     (request, socket, head) => {
       const path = (request.url ?? "").split("?", 1)[0];
       if (path === WEBSOCKET_PATH) webSockets.upgrade(request, socket, head);
-      else socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+      // Destroyed once it is told: `http` watches over an upgrade's socket no more, and it would stay half-open for ever.
+      else socket.end(NOT_FOUND, () => socket.destroy());
     },
   );
 }

@@ -117,6 +117,9 @@ export interface LimitsConfig {
   readonly connections: number;
   readonly connectionsPerUser: number;
   readonly connectionsPerAddress: number;
+  readonly connectionsPerSecond: number;
+  readonly commandsPerSecond: number;
+  readonly idleTimeoutMs: number;
   readonly subscribersPerConnection: number;
   readonly queueBytes: number;
   readonly requestBytes: number;

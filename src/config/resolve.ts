@@ -5,6 +5,7 @@ import type { FileConfig, FileFeed } from "./schema.ts";
 /** A checked file's content as the rooms want it: units in the names, relative paths taken from `directory`. Pure. */
 export function resolveConfig(file: FileConfig, directory: string): Config {
   const { auth } = file;
+  const { idleTimeout: idleTimeoutMs, ...limits } = file.limits;
   return {
     listen: file.listen,
     tls: file.tls && {
@@ -28,7 +29,7 @@ export function resolveConfig(file: FileConfig, directory: string): Config {
       stateBytesMax: file.log.stateBytesMax,
       persist: file.log.persist,
     },
-    limits: file.limits,
+    limits: { ...limits, idleTimeoutMs },
     slowConsumer: file.slowConsumer,
     heartbeat: { intervalMs: file.heartbeat.interval, timeoutMs: file.heartbeat.timeout },
     drain: { timeoutMs: file.drain.timeout },

@@ -246,6 +246,17 @@ export const fileSchema = section({
     connectionsPerAddress: integer(1, 1_000_000)
       .prefault(1000)
       .describe("Most connections from one IP address."),
+    connectionsPerSecond: integer(1, 1_000_000)
+      .prefault(5000)
+      .describe("Most new connections in a second; as many may come at once after a quiet second."),
+    commandsPerSecond: integer(1, 100_000)
+      .prefault(100)
+      .describe(
+        "Most commands of one WebSocket client in a second, on average; those of ten seconds, and one for each subscriber it may have, may come at once.",
+      ),
+    idleTimeout: duration("10s", "30d")
+      .prefault("10m")
+      .describe("How long a WebSocket client may be without subscription and send no command."),
     subscribersPerConnection: integer(1, 100_000)
       .prefault(500)
       .describe("Most topics and patterns that one connection may be subscribed to."),
@@ -258,7 +269,7 @@ export const fileSchema = section({
     memory: memory()
       .prefault("80%")
       .describe(
-        "Memory above which no new connections are taken: a share of the cgroup's memory, else the machine's, or a size.",
+        "Memory that the process stays below: a share of the cgroup's memory, else the machine's, or a size. At 85% of it no new connections are taken, at 92% log and states are trimmed, at 97% the heaviest connections are sent away.",
       ),
   })
     .prefault({})

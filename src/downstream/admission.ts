@@ -7,6 +7,7 @@ export type AdmissionVerdict =
   | "connections"
   | "connectionsPerUser"
   | "connectionsPerAddress"
+  | "connectionsPerSecond"
   | null;
 
 export interface Occupancy {

@@ -1,5 +1,7 @@
 import type { Identity } from "#auth/identity.ts";
+import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
+import { TokenBucket } from "#base/token-bucket.ts";
 import { CLOSE_REASONS, CloseReason } from "#protocol/close-reason.ts";
 import type { AdmissionVerdict } from "./admission.ts";
 import { admit } from "./admission.ts";
@@ -35,8 +37,11 @@ export class ConnectionRegistry implements Iterable<Connection> {
   readonly #log: Logger;
   #onEmpty: (() => void)[] = [];
   #refusing: "memory" | null = null;
+  readonly #arrivals = new TokenBucket();
+  readonly #clock: Clock;
 
-  constructor(counters: DownstreamCounters, log: Logger) {
+  constructor(counters: DownstreamCounters, log: Logger, clock: Clock) {
+    this.#clock = clock;
     this.#counters = counters;
     this.#log = log;
   }
@@ -59,7 +64,10 @@ export class ConnectionRegistry implements Iterable<Connection> {
     this.#refusing = why;
   }
 
-  /** Whether another connection may come in, before its identity is known or after. */
+  /**
+   * Whether another connection may come in, before its identity is known or after. Before, it counts as an arrival, of
+   * which there may be so many a second.
+   */
   admit(
     address: string,
     identity: Identity | null,
@@ -67,7 +75,7 @@ export class ConnectionRegistry implements Iterable<Connection> {
     draining: boolean,
   ): AdmissionVerdict {
     const user = identity === null ? null : userKey(identity);
-    return admit(
+    const verdict = admit(
       {
         connections: this.#connections.size,
         ofUser: user === null ? 0 : (this.#ofUser.get(user) ?? 0),
@@ -77,6 +85,14 @@ export class ConnectionRegistry implements Iterable<Connection> {
       },
       limits,
     );
+    if (verdict !== null || identity !== null) return verdict;
+    const { connectionsPerSecond } = limits;
+    const isInTime = this.#arrivals.take(
+      this.#clock.monotonicMs(),
+      connectionsPerSecond,
+      connectionsPerSecond,
+    );
+    return isInTime ? null : "connectionsPerSecond";
   }
 
   /** Connections that one user has; anonymous ones are counted by address only. */

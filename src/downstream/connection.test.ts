@@ -50,7 +50,7 @@ class PlainConnection extends Connection {
 const clock = new SystemClock();
 const wheel = new TimerWheel(clock, 10);
 const counters = new DownstreamCounters();
-const registry = new ConnectionRegistry(counters, silentLogger);
+const registry = new ConnectionRegistry(counters, silentLogger, clock);
 let ids = 0;
 const desk = {
   clock,

@@ -21,6 +21,12 @@ export interface DownstreamLimits {
   readonly connections: number;
   readonly connectionsPerUser: number;
   readonly connectionsPerAddress: number;
+  /** New connections in a second, and at once. */
+  readonly connectionsPerSecond: number;
+  /** Commands of one WebSocket client in a second. */
+  readonly commandsPerSecond: number;
+  /** How long a WebSocket client may be without subscription and command. */
+  readonly idleTimeoutMs: number;
   readonly subscribersPerConnection: number;
   /** Bytes that may wait for one client. */
   readonly queueBytes: number;

@@ -85,6 +85,7 @@ const REFUSAL_OF = {
   connections: "connection_limit",
   connectionsPerUser: "user_connection_limit",
   connectionsPerAddress: "address_connection_limit",
+  connectionsPerSecond: "connection_rate",
   server_error: "server_error",
 } as const;
 

@@ -20,6 +20,7 @@ const REFUSALS = {
   connections: 503,
   connectionsPerUser: 503,
   connectionsPerAddress: 429,
+  connectionsPerSecond: 503,
 } as const;
 type Refusal = keyof typeof REFUSALS;
 

@@ -17,7 +17,7 @@ export const CONNECT_TIMEOUT_MS = 10_000;
 /** How long after the token's end a connection is kept, so that a refresh under way can succeed. */
 export const EXPIRY_GRACE_MS = 25_000;
 
-export type LivenessAction = "ping" | "no_pong" | "stale" | "expired";
+export type LivenessAction = "ping" | "no_pong" | "stale" | "expired" | "idle";
 
 export class Liveness {
   readonly #bounds: LivenessBounds;
@@ -25,6 +25,7 @@ export class Liveness {
   #pingAtMs: number | null = null;
   #pongByMs: number | null = null;
   #expiresAtMs: number | null = null;
+  #idleAtMs: number | null = null;
   #unanswered = 0;
 
   constructor(bounds: LivenessBounds, nowMs: number) {
@@ -43,6 +44,11 @@ export class Liveness {
     this.#expiresAtMs = inMs === null ? null : nowMs + inMs + EXPIRY_GRACE_MS;
   }
 
+  /** The client asked for something. @param idleMs how long it may be before `idle` is due */
+  active(nowMs: number, idleMs: number): void {
+    this.#idleAtMs = nowMs + idleMs;
+  }
+
   /** A pong came. False: none was due, which breaks the protocol. */
   pong(nowMs: number): boolean {
     if (this.#unanswered === 0) return false;
@@ -56,6 +62,10 @@ export class Liveness {
     if (isDue(this.#connectByMs, nowMs)) return "stale";
     if (isDue(this.#pongByMs, nowMs)) return "no_pong";
     if (isDue(this.#expiresAtMs, nowMs)) return "expired";
+    if (isDue(this.#idleAtMs, nowMs)) {
+      this.#idleAtMs = null;
+      return "idle";
+    }
     if (!isDue(this.#pingAtMs, nowMs)) return null;
     this.#pingAtMs = nowMs + this.#bounds.intervalMs;
     this.#pongByMs ??= nowMs + this.#bounds.timeoutMs;
@@ -66,7 +76,13 @@ export class Liveness {
   /** When something is due next. */
   get nextMs(): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const time of [this.#connectByMs, this.#pingAtMs, this.#pongByMs, this.#expiresAtMs]) {
+    for (const time of [
+      this.#connectByMs,
+      this.#pingAtMs,
+      this.#pongByMs,
+      this.#expiresAtMs,
+      this.#idleAtMs,
+    ]) {
       if (time !== null && time < next) next = time;
     }
     return next;

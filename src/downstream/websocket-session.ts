@@ -1,5 +1,6 @@
 import { mayPublish } from "#auth/policy.ts";
 import { messageOf } from "#base/errors.ts";
+import { TokenBucket } from "#base/token-bucket.ts";
 import { CENTRIFUGE_ERROR_NAMES, CentrifugeError } from "#protocol/centrifuge-codes.ts";
 import { type Command, parseCommands } from "#protocol/centrifuge-command.ts";
 import { encodeErrorReply, encodeReply, PING_FRAME } from "#protocol/centrifuge-encode.ts";
@@ -15,6 +16,8 @@ import { connect, refresh, type SignIn } from "./websocket-sign-in.ts";
 
 /** How often `limits.requestBytes` may wait behind a command that is being checked. */
 const WAITING_MESSAGES_MAX = 2;
+/** Commands of so many seconds may come at once. */
+const COMMANDS_AT_ONCE_S = 10;
 
 /**
  * One client's session in the Centrifuge client protocol: commands in, replies and actions out, without a socket or a
@@ -31,6 +34,7 @@ export class Session {
   readonly #channels: Channels;
   readonly #liveness: Liveness;
   #phase: "connecting" | "connected" | "failed" = "connecting";
+  readonly #commands = new TokenBucket();
   #isChecking = false;
   #waiting: Command[] = [];
   #waitingBytes = 0;
@@ -61,6 +65,10 @@ export class Session {
       }
     }
     for (const command of parseCommands(message)) {
+      if (command.kind !== "pong" && !this.#isInTime()) {
+        this.#client.close(CloseReason.too_many_requests, "limits.commandsPerSecond is reached");
+        return;
+      }
       if (this.#isChecking) this.#waiting.push(command);
       else this.#perform(command);
       if (this.#client.closed !== null) return;
@@ -84,6 +92,13 @@ export class Session {
         case "expired":
           this.#client.close(CloseReason.token_expired);
           return;
+        case "idle":
+          if (this.#channels.size === 0) {
+            this.#client.close(CloseReason.stale, "no subscription and no command for limits.idleTimeout");
+            return;
+          }
+          this.#liveness.active(nowMs, this.#desk.limits.idleTimeoutMs);
+          break;
       }
     }
   }
@@ -107,6 +122,18 @@ export class Session {
   end(): void {
     this.#waiting = [];
     this.#channels.close();
+  }
+
+  /** Counts a command. A client that comes back may ask for all its channels at once. */
+  #isInTime(): boolean {
+    const { commandsPerSecond, subscribersPerConnection, idleTimeoutMs } = this.#desk.limits;
+    const nowMs = this.#desk.clock.monotonicMs();
+    if (this.#phase === "connected") this.#liveness.active(nowMs, idleTimeoutMs);
+    return this.#commands.take(
+      nowMs,
+      commandsPerSecond,
+      COMMANDS_AT_ONCE_S * commandsPerSecond + subscribersPerConnection,
+    );
   }
 
   #perform(command: Command): void {
@@ -207,7 +234,10 @@ export class Session {
     const { clock, random } = this.#desk;
     const isFirst = this.#phase === "connecting";
     this.#phase = "connected";
-    if (isFirst) this.#liveness.connected(clock.monotonicMs(), random());
+    if (isFirst) {
+      this.#liveness.connected(clock.monotonicMs(), random());
+      this.#liveness.active(clock.monotonicMs(), this.#desk.limits.idleTimeoutMs);
+    }
     const leftMs = identity.expiresAtMs === null ? null : identity.expiresAtMs - clock.nowMs();
     this.#liveness.expiresIn(clock.monotonicMs(), leftMs);
     this.#client.rearm();

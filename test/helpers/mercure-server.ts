@@ -37,7 +37,7 @@ export class MercureServer implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly hub: Hub;
   readonly counters = new DownstreamCounters();
-  readonly registry = new ConnectionRegistry(this.counters, silentLogger);
+  readonly registry = new ConnectionRegistry(this.counters, silentLogger, this.clock);
   readonly server: Server;
   readonly desk: Desk;
   draining = false;
@@ -89,6 +89,9 @@ export class MercureServer implements AsyncDisposable {
         connections: 20_000,
         connectionsPerUser: 100,
         connectionsPerAddress: 20_000,
+        connectionsPerSecond: 100_000,
+        commandsPerSecond: 1000,
+        idleTimeoutMs: 10 ** 12,
         subscribersPerConnection: 500,
         queueBytes: 1024 * 1024,
         requestBytes: 64 * 1024,
