@@ -213,7 +213,7 @@ async function openParts(
     demand: feedDesk,
   });
   const counters = new DownstreamCounters();
-  const registry = new ConnectionRegistry(counters, log);
+  const registry = new ConnectionRegistry(counters, log, clock);
   const wheel = stack.use(new TimerWheel(clock));
   const drain = new Drain({ registry, clock, timeoutMs: () => live.config.drain.timeoutMs });
   const context = { clock, random: Math.random, log, sink: feedDesk.sinkInto(hub) };
@@ -262,7 +262,6 @@ async function openParts(
       registry.closeWhere(({ identity }) => isRevokedBy(identity, filter), CloseReason.forced_disconnect);
     }),
   );
-  stack.use(new EverySecond(clock, () => hub.evict()));
   const sweep = stack.use(new Sweep({ hub, registry, wheel }, { clock, log }));
   const limitBytes = () => memoryLimitBytes(live.config.limits.memory);
   const watchdog = stack.use(new Watchdog({ hub, registry, clock, log, memory: processMemory, limitBytes }));
@@ -272,6 +271,27 @@ async function openParts(
   // since it waits for their sockets.
   stack.defer(async () => void (await drain.run(HARD_END_MS)));
   await serveOn(listener, { live, desk, feedDesk, storage, authenticator, journal, tls, sweep, watchdog });
+  const softLimit = descriptorLimit();
+  const limitSockets = () => {
+    const { feeds: settings, limits } = live.config;
+    const links = settings.reduce((sum, feed) => sum + feed.pool.linksMax, 0);
+    const max = socketsMax(limits.connections, links, softLimit);
+    listener.limitSockets(max);
+    return max;
+  };
+  const max = limitSockets();
+  if (max < config.limits.connections) {
+    log.warn(
+      { sockets: max, descriptors: softLimit, connections: config.limits.connections },
+      "the system allows fewer open files than limits.connections needs: raise its limit (ulimit -n, LimitNOFILE)",
+    );
+  }
+  stack.use(
+    new EverySecond(clock, () => {
+      hub.evict();
+      limitSockets();
+    }),
+  );
   return {
     live,
     clock,
