@@ -4,6 +4,8 @@ export interface LinkCursorStore {
   load(feed: string): Promise<ReadonlyMap<string, string>>;
   /** Keeps the last event id of one link; the empty string forgets it. */
   save(feed: string, link: string, lastEventId: string, atMs: number): Promise<void>;
+  /** The same for several links at once; empty strings forget. All of it or nothing. */
+  saveAll(feed: string, lastEventIds: ReadonlyMap<string, string>, atMs: number): Promise<void>;
   /** Forgets links that were last saved before a time; answers how many. */
   prune(beforeMs: number): Promise<number>;
 }

@@ -18,18 +18,34 @@ export class LinkCursorTable implements LinkCursorStore {
     return new Map(rows.map((row) => [row.link, row.last_event_id]));
   }
 
-  async save(feed: string, link: string, lastEventId: string, atMs: number): Promise<void> {
-    if (lastEventId === "") {
-      await this.#db.deleteFrom("link_cursors").where("feed", "=", feed).where("link", "=", link).execute();
-      return;
+  save(feed: string, link: string, lastEventId: string, atMs: number): Promise<void> {
+    return this.saveAll(feed, new Map([[link, lastEventId]]), atMs);
+  }
+
+  async saveAll(feed: string, lastEventIds: ReadonlyMap<string, string>, atMs: number): Promise<void> {
+    const rows: Tables["link_cursors"][] = [];
+    const gone: string[] = [];
+    for (const [link, id] of lastEventIds) {
+      if (id === "") gone.push(link);
+      else rows.push({ feed, link, last_event_id: id, saved_ms: atMs });
     }
-    await this.#db
-      .insertInto("link_cursors")
-      .values({ feed, link, last_event_id: lastEventId, saved_ms: atMs })
-      .onConflict((conflict) =>
-        conflict.columns(["feed", "link"]).doUpdateSet({ last_event_id: lastEventId, saved_ms: atMs }),
-      )
-      .execute();
+    await this.#db.transaction().execute(async (db) => {
+      for (const links of chunks(gone)) {
+        await db.deleteFrom("link_cursors").where("feed", "=", feed).where("link", "in", links).execute();
+      }
+      for (const values of chunks(rows)) {
+        await db
+          .insertInto("link_cursors")
+          .values(values)
+          .onConflict((conflict) =>
+            conflict.columns(["feed", "link"]).doUpdateSet((row) => ({
+              last_event_id: row.ref("excluded.last_event_id"),
+              saved_ms: row.ref("excluded.saved_ms"),
+            })),
+          )
+          .execute();
+      }
+    });
   }
 
   async prune(beforeMs: number): Promise<number> {
@@ -39,4 +55,13 @@ export class LinkCursorTable implements LinkCursorStore {
       .executeTakeFirst();
     return Number(result.numDeletedRows);
   }
+}
+
+/** Rows of one statement: databases bound its parameters. */
+const CHUNK = 500;
+
+function chunks<Item>(items: readonly Item[]): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / CHUNK) }, (_, n) =>
+    items.slice(n * CHUNK, (n + 1) * CHUNK),
+  );
 }

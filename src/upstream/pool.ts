@@ -14,7 +14,7 @@ import { Link, type LinkOwner } from "./link.ts";
 import { LINK_REASONS, type LinkReason } from "./link-reason.ts";
 import type { Mapping } from "./mapping.ts";
 import { type PlacedLink, type PlacementChange, type PlacementLimits, planPlacement } from "./placement.ts";
-import type { FeedContext, FeedSettings, LinkStats } from "./ports.ts";
+import type { CursorWatch, FeedContext, FeedSettings, LinkStats } from "./ports.ts";
 import { type Group, judgeRejection, Quarantine } from "./quarantine.ts";
 import { QuietLog } from "./quiet-log.ts";
 import { Routes } from "./routes.ts";
@@ -43,6 +43,7 @@ export class Pool implements LinkOwner {
   readonly #quarantine: Quarantine<Trace>;
   /** The link that asks for keys in quarantine: one at a time. */
   #probe: Seat | null = null;
+  readonly #cursorWatch: CursorWatch | null;
   #linkId = 0;
   #planTimer: { readonly timer: Timer; readonly dueMs: number } | null = null;
   #breaker: Breaker = CLOSED;
@@ -86,6 +87,7 @@ export class Pool implements LinkOwner {
       againMs: maxMs,
       keysMax: this.#limits.keysPerLink,
     });
+    this.#cursorWatch = context.cursors?.watch(settings.name, () => this.#routes.lastEventIds()) ?? null;
     this.#keysChangedAtMs = context.clock.monotonicMs();
     this.dialer = new Dialer(context.clock, {
       tls: settings.tls ?? null,
@@ -111,7 +113,9 @@ export class Pool implements LinkOwner {
   /** Opens the link of a feed without keys in its URL; others open theirs when keys are held. */
   open(): void {
     const { whole } = this.#routes;
-    if (whole !== null) this.#takeSeat([whole], []).link.open();
+    if (whole === null) return;
+    whole.resumeAfter = this.#takeCursor("");
+    this.#openFor([whole]);
   }
 
   has(key: string): boolean {
@@ -121,6 +125,7 @@ export class Pool implements LinkOwner {
   /** Gives a key a place, after the others that are gathered with it. */
   hold(key: string): void {
     const route = this.#routes.add(key);
+    route.resumeAfter = this.#takeCursor(key);
     route.quarantined = this.#quarantine.detain(key, NO_TRACE, this.#context.clock.monotonicMs());
     this.#keysChanged();
   }
@@ -150,6 +155,7 @@ export class Pool implements LinkOwner {
 
   /** Ends every link and timer; resolves when the last socket is gone. */
   async close(): Promise<void> {
+    this.#cursorWatch?.end();
     this.#planTimer?.timer.cancel();
     this.#planTimer = null;
     for (const seat of this.#seats.values()) {
@@ -190,6 +196,7 @@ export class Pool implements LinkOwner {
     }
     seat.lost = null;
     seat.rejections = 0;
+    seat.resumesLifeBefore = false;
     this.#closeBreaker();
     this.#accepted(seat);
     const takeover = seat.takingOver;
@@ -304,7 +311,10 @@ export class Pool implements LinkOwner {
     if (judgement.do === "stay") return;
     const { clock, random } = this.#context;
     const asked = seat.keys.length;
-    const suspects = { keys: judgement.suspects, trace: traceOf(seat) };
+    // A feed that accepts others may reject a key for its last event id too.
+    const isAlone = asked === 1 && acceptsOthers;
+    const trace = isAlone ? { ...traceOf(seat), lastEventId: "" } : traceOf(seat);
+    const suspects = { keys: judgement.suspects, trace };
     this.#evict(seat, suspects.keys);
     if (judgement.keep.length > 0) this.#reopen(seat, this.#routesOf(judgement.keep));
     if (suspects.keys.length === 0) return;
@@ -324,6 +334,8 @@ export class Pool implements LinkOwner {
   #rejected(seat: Seat): void {
     if (this.#routes.whole !== null) return;
     seat.rejections++;
+    if (seat.resumesLifeBefore) seat.link.lastEventId = "";
+    seat.resumesLifeBefore = false;
     this.#judge(seat);
   }
 
@@ -478,7 +490,7 @@ export class Pool implements LinkOwner {
         this.#vacate(this.#seatOf(change.link), "unwanted");
         break;
       case "open":
-        this.#takeSeat(this.#routesOf(change.keys), []).link.open();
+        this.#openFor(this.#routesOf(change.keys));
         break;
       case "join": {
         const keys = this.#vetted(change.keys);
@@ -496,6 +508,24 @@ export class Pool implements LinkOwner {
         break;
       }
     }
+  }
+
+  /** A new link for those of the keys that stopped at the same event in the life before; the others' turn is next. */
+  #openFor(routes: readonly Route[]): void {
+    const groups = Map.groupBy(routes, (route) => route.resumeAfter);
+    const [resumeAfter, own] = [...groups].sort(([, a], [, b]) => b.length - a.length)[0] ?? ["", []];
+    for (const route of own) route.resumeAfter = "";
+    const seat = this.#takeSeat(own, []);
+    seat.resumesLifeBefore = resumeAfter !== "";
+    seat.link.lastEventId = resumeAfter;
+    seat.link.open();
+    if (groups.size > 1) this.#planIn(0);
+  }
+
+  /** A merged state can't be made of what came since: the feed is asked for the whole instead. */
+  #takeCursor(key: string): string {
+    const { name, state } = this.#settings;
+    return state === "merge" ? "" : (this.#context.cursors?.take(name, key) ?? "");
   }
 
   /** Those that may join others. In suspicious times keys that no request was ever accepted for are asked apart first. */
@@ -542,6 +572,7 @@ export class Pool implements LinkOwner {
       aged: false,
       isProbe: false,
       rejections: 0,
+      resumesLifeBefore: false,
     };
     this.#seats.set(link.id, seat);
     for (const route of own) this.#routes.assign(route, seat);

@@ -112,6 +112,20 @@ export interface FeedContext {
   readonly random: Random;
   readonly log: Logger;
   readonly sink: FeedSink;
+  /** Keeps last event ids beyond the process's life. Absent: they are not kept. */
+  readonly cursors?: CursorBook;
+}
+
+export interface CursorBook {
+  /** The last event id that the key had in the life before; "" without one. Answered once for each key. */
+  take(feed: string, key: string): string;
+  /** Has the feed's last event ids, by key, read and kept from now on. */
+  watch(feed: string, read: () => ReadonlyMap<string, string>): CursorWatch;
+}
+
+export interface CursorWatch {
+  /** The feed is being closed: they are read a last time. Idempotent. */
+  end(): void;
 }
 
 /** Whether a key has a place. `full`: every link of the feed is full, so the topic must be refused. */

@@ -90,6 +90,15 @@ export class Routes {
     return held;
   }
 
+  /** The last event id of each key's link, of those that have one. */
+  lastEventIds(): Map<string, string> {
+    const ids = new Map<string, string>();
+    for (const { key, seat } of this.#whole === null ? this.#routes.values() : [this.#whole]) {
+      if (seat !== null && seat.link.lastEventId !== "") ids.set(key, seat.link.lastEventId);
+    }
+    return ids;
+  }
+
   /** Keys that a link owns, and those that it takes over: what it has to ask for. */
   keysOf(seat: Seat): string[] {
     return Array.from(this.#routes.values())
@@ -220,7 +229,7 @@ export class Routes {
 }
 
 function newRoute(key: string): Route {
-  return { key, seat: null, handover: null, proven: false, quarantined: false };
+  return { key, seat: null, handover: null, resumeAfter: "", proven: false, quarantined: false };
 }
 
 function remember(route: Route, heir: Seat, before: ReadonlySet<string>): void {

@@ -21,6 +21,8 @@ export interface Seat {
   isProbe: boolean;
   /** Rejections in a row. */
   rejections: number;
+  /** Its last event id is of the gateway's life before, and not accepted yet: perhaps too old to be. */
+  resumesLifeBefore: boolean;
 }
 
 /** A key that is held: which link it comes by. In a feed without keys in its URL, one route stands for all. */
@@ -30,6 +32,8 @@ export interface Route {
   seat: Seat | null;
   /** Null, but while it goes from one link to another, and as long as the new one may repeat what the old one brought. */
   handover: { readonly heir: Seat; readonly events: Handover<FeedEvent> } | null;
+  /** Where it stopped in the gateway's life before; "" when that is not known, or has been made use of. */
+  resumeAfter: string;
   /** A request that asked for the key was accepted, and none rejected since because of it. */
   proven: boolean;
   /** It is in the quarantine: it gets no place but by a probe. */

@@ -22,6 +22,27 @@ for (const adapter of ADAPTERS) {
       assert.deepEqual([...(await linkCursors.load("quotes")).keys()], ["IBM"]);
     });
 
+    test("saveAll: keeps, replaces and forgets many links at once", async () => {
+      await using opened = await adapter.open();
+      const { linkCursors } = opened.storage;
+      const ids = new Map(Array.from({ length: 1234 }, (_, n) => [`K${n}`, `${n}`]));
+      await linkCursors.saveAll("quotes", ids, 100);
+      assert.deepEqual(await linkCursors.load("quotes"), ids);
+      await linkCursors.saveAll(
+        "quotes",
+        new Map([...ids.keys()].map((key, n) => [key, n < 2 ? "new" : ""])),
+        200,
+      );
+      assert.deepEqual(
+        await linkCursors.load("quotes"),
+        new Map([
+          ["K0", "new"],
+          ["K1", "new"],
+        ]),
+      );
+      await linkCursors.saveAll("quotes", new Map(), 300);
+    });
+
     test("prune: forgets links that were not saved for long", async () => {
       await using opened = await adapter.open();
       const { linkCursors } = opened.storage;

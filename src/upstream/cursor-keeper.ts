@@ -1,0 +1,115 @@
+import type { Clock, Timer } from "#base/clock.ts";
+import { messageOf } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
+import type { LinkCursorStore } from "#protocol/link-cursor-store.ts";
+import type { CursorBook, CursorWatch } from "./ports.ts";
+import { QuietLog } from "./quiet-log.ts";
+
+/** How often what has changed is written, in milliseconds. A crash loses no more than this. */
+export const SAVE_EVERY_MS = 1000;
+
+/** Rows that nobody has written for so long are forgotten at the start: no feed replays that much. */
+const FORGET_AFTER_MS = 24 * 3600 * 1000;
+
+interface Watched {
+  readonly feed: string;
+  readonly read: () => ReadonlyMap<string, string>;
+  /** What the store has of the keys that were held in this life. */
+  saved: Map<string, string>;
+}
+
+/**
+ * Keeps the last event id of each key's link in the database, written behind: once a second what has changed, and
+ * at the end. So the gateway's next life resumes what a feed can replay. A key that is let go loses its row.
+ */
+export class CursorKeeper implements CursorBook, AsyncDisposable {
+  readonly #store: LinkCursorStore;
+  readonly #clock: Clock;
+  readonly #quietLog: QuietLog;
+  /** From the life before, by feed, until they are taken. */
+  readonly #loaded = new Map<string, Map<string, string>>();
+  readonly #watched = new Set<Watched>();
+  #timer: Timer | null = null;
+  #saving: Promise<void> = Promise.resolve();
+
+  private constructor(store: LinkCursorStore, { clock, log }: { clock: Clock; log: Logger }) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#quietLog = new QuietLog(log, clock);
+  }
+
+  /** Reads what the life before has left. Without it the gateway serves all the same, so a fault is only logged. */
+  static async open(
+    store: LinkCursorStore,
+    feeds: readonly string[],
+    context: { clock: Clock; log: Logger },
+  ): Promise<CursorKeeper> {
+    const keeper = new CursorKeeper(store, context);
+    await keeper.#attempt(async () => {
+      await store.prune(context.clock.nowMs() - FORGET_AFTER_MS);
+      for (const feed of feeds) keeper.#loaded.set(feed, new Map(await store.load(feed)));
+    });
+    keeper.#arm();
+    return keeper;
+  }
+
+  take(feed: string, key: string): string {
+    const loaded = this.#loaded.get(feed);
+    const id = loaded?.get(key) ?? "";
+    loaded?.delete(key);
+    return id;
+  }
+
+  watch(feed: string, read: () => ReadonlyMap<string, string>): CursorWatch {
+    const watched: Watched = { feed, read, saved: new Map() };
+    this.#watched.add(watched);
+    return {
+      end: () => {
+        // Read now, since nothing comes of the feed any more; its rows stay for the next life.
+        const last = new Map(watched.read());
+        if (this.#watched.delete(watched)) this.#queue(watched, last, false);
+      },
+    };
+  }
+
+  /** Resolves when all is written. Feeds are closed before. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = null;
+    return this.#saving;
+  }
+
+  #arm(): void {
+    this.#timer = this.#clock.after(SAVE_EVERY_MS, async () => {
+      for (const watched of this.#watched) this.#queue(watched, new Map(watched.read()), true);
+      // The next second begins when this one's writes are done: a slow database is not asked more and more.
+      await this.#saving;
+      if (this.#timer !== null) this.#arm();
+    });
+  }
+
+  #queue(watched: Watched, now: Map<string, string>, forgets: boolean): void {
+    this.#saving = this.#saving.then(() => this.#attempt(() => this.#save(watched, now, forgets)));
+  }
+
+  async #save(watched: Watched, now: Map<string, string>, forgets: boolean): Promise<void> {
+    const changes = new Map<string, string>();
+    for (const [key, id] of now) if (watched.saved.get(key) !== id) changes.set(key, id);
+    if (forgets) for (const key of watched.saved.keys()) if (!now.has(key)) changes.set(key, "");
+    if (changes.size === 0) return;
+    await this.#store.saveAll(watched.feed, changes, this.#clock.nowMs());
+    watched.saved = now;
+  }
+
+  async #attempt(run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      this.#quietLog.warn(
+        "cursors",
+        { error: messageOf(error) },
+        "last event ids can't be kept for a restart",
+      );
+    }
+  }
+}
