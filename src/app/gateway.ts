@@ -21,7 +21,7 @@ import { Hub } from "#hub/hub.ts";
 import { ErrorJournal } from "#ops/error-journal.ts";
 import { CloseReason } from "#protocol/close-reason.ts";
 import { openStorage, type Storage } from "#storage/storage.ts";
-import { CursorKeeper } from "#upstream/cursor-keeper.ts";
+import { descriptorLimit, socketsMax } from "./descriptors.ts";
 import { Drain } from "./drain.ts";
 import { EverySecond } from "./every-second.ts";
 import { FeedDesk } from "./feed-desk.ts";
@@ -217,9 +217,7 @@ async function openParts(
   const registry = new ConnectionRegistry(counters, log, clock);
   const wheel = stack.use(new TimerWheel(clock));
   const drain = new Drain({ registry, clock, timeoutMs: () => live.config.drain.timeoutMs });
-  const feedNames = config.feeds.map(({ name }) => name);
-  const cursors = stack.use(await CursorKeeper.open(storage.linkCursors, feedNames, { clock, log }));
-  const context = { clock, random: Math.random, log, sink: feedDesk.sinkInto(hub), cursors };
+  const context = { clock, random: Math.random, log, sink: feedDesk.sinkInto(hub) };
   const feeds = stack.use(new Feeds(hub, feedDesk, context));
   feeds.prepare(config.feeds).commit();
   const desk: Desk = {
@@ -270,10 +268,6 @@ async function openParts(
   const watchdog = stack.use(new Watchdog({ hub, registry, clock, log, memory: processMemory, limitBytes }));
   const listener = stack.use(new Listener({ ...config.listen, tls: tls?.context ?? null }));
   drain.stopsAccepting(listener);
-  // After a drain this finds nothing to do; without one, clients are sent away at once. The listener closes after it,
-  // since it waits for their sockets.
-  stack.defer(async () => void (await drain.run(HARD_END_MS)));
-  await serveOn(listener, { live, desk, feedDesk, storage, authenticator, journal, tls, sweep, watchdog });
   const softLimit = descriptorLimit();
   const limitSockets = () => {
     const { feeds: settings, limits } = live.config;
@@ -295,6 +289,10 @@ async function openParts(
       limitSockets();
     }),
   );
+  // After a drain this finds nothing to do; without one, clients are sent away at once. The listener closes after it,
+  // since it waits for their sockets.
+  stack.defer(async () => void (await drain.run(HARD_END_MS)));
+  await serveOn(listener, { live, desk, feedDesk, storage, authenticator, journal, tls, sweep, watchdog });
   return {
     live,
     clock,
