@@ -21,6 +21,7 @@ import { Hub } from "#hub/hub.ts";
 import { ErrorJournal } from "#ops/error-journal.ts";
 import { CloseReason } from "#protocol/close-reason.ts";
 import { openStorage, type Storage } from "#storage/storage.ts";
+import { CursorKeeper } from "#upstream/cursor-keeper.ts";
 import { descriptorLimit, socketsMax } from "./descriptors.ts";
 import { Drain } from "./drain.ts";
 import { EverySecond } from "./every-second.ts";
@@ -217,7 +218,9 @@ async function openParts(
   const registry = new ConnectionRegistry(counters, log, clock);
   const wheel = stack.use(new TimerWheel(clock));
   const drain = new Drain({ registry, clock, timeoutMs: () => live.config.drain.timeoutMs });
-  const context = { clock, random: Math.random, log, sink: feedDesk.sinkInto(hub) };
+  const feedNames = config.feeds.map(({ name }) => name);
+  const cursors = stack.use(await CursorKeeper.open(storage.linkCursors, feedNames, { clock, log }));
+  const context = { clock, random: Math.random, log, sink: feedDesk.sinkInto(hub), cursors };
   const feeds = stack.use(new Feeds(hub, feedDesk, context));
   feeds.prepare(config.feeds).commit();
   const desk: Desk = {
