@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import { createSecureServer, type Http2SecureServer, type Http2ServerRequest } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import type { Clock, Timer } from "#base/clock.ts";
+import { resetSocket } from "../reset-socket.ts";
 import { type Answer, type Answers, type FeedRequest, streamAnswer } from "./answer.ts";
 import { breakOff, type FeedResponse, FeedStream, writableOf } from "./feed-stream.ts";
 import { NumberedEvents, type NumberedEventsOptions } from "./numbered-events.ts";
@@ -150,7 +151,7 @@ export class FaultFeed implements AsyncDisposable {
 
   /** Resets every connection. */
   resetConnections(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) resetSocket(socket);
   }
 
   /** Resets every connection and stops listening. Idempotent. */

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Clock, Timer } from "#base/clock.ts";
+import { resetSocket } from "../reset-socket.ts";
 import { Flow, type FlowAct } from "./flow.ts";
 import { Pacer } from "./pacer.ts";
 import {
@@ -110,8 +111,8 @@ export class Relay {
   /** Lets what was forwarded leave first: a reset throws away what the system has not sent. */
   #reset(): void {
     const reset = () => {
-      this.#client.resetAndDestroy();
-      this.#target.resetAndDestroy();
+      resetSocket(this.#client);
+      resetSocket(this.#target);
       this.destroy();
     };
     const waiting = [this.#client, this.#target].filter(
@@ -146,7 +147,7 @@ export class Relay {
     const [lane, other] =
       socket === this.#client ? [this.#lanes.up, this.#target] : [this.#lanes.down, this.#client];
     if (lane.isSilent && other === this.#client) return;
-    if (hadError) other.resetAndDestroy();
+    if (hadError) resetSocket(other);
     else if (lane.isSilent || !lane.sourceEnded) other.destroy();
   }
 }
