@@ -8,7 +8,6 @@ export const SHELLS: Readonly<Record<string, string>> = {
   "src/app/gateway.ts": "the composition root: chance, for everyone",
   "src/app/listener.ts": "the listening socket, HTTP and TLS",
   "src/app/memory-limit.ts": "how much memory the machine or cgroup has",
-  "src/app/memory-use.ts": "the process's memory, and its garbage collector",
   "src/app/routes.ts": "the web framework's instance",
   "src/app/tls.ts": "the files of the certificate and its key",
   "src/base/system-clock.ts": "the clock and timers, for everyone",

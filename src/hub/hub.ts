@@ -15,7 +15,7 @@ import { type EventSink, PatternGroup, Subscription, Topic } from "./topic.ts";
 
 export type { HubEvent } from "./hub-event.ts";
 export type { LogReader } from "./log-reader.ts";
-export type { EventSink, Gap, PatternGroup, Subscription, Topic } from "./topic.ts";
+export type { EventSink, Gap, Subscription } from "./topic.ts";
 
 export interface HubOptions {
   /** Names this life of the log; another life has another epoch. */

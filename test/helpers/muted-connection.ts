@@ -8,7 +8,7 @@ import type { TopicMatcher } from "#protocol/topic-matcher.ts";
 import type { TestDesk } from "./downstream-desk.ts";
 
 /** A connection whose socket is a stream that takes everything and says nothing: for tests of books, by the thousand. */
-export class MutedConnection extends Connection {
+class MutedConnection extends Connection {
   #subscriptions: Subscription[] = [];
   readonly delivered: HubEvent[] = [];
 
