@@ -16,8 +16,12 @@ interface OpenFeed {
 
 /** Feeds that were opened for a configuration that is not in force yet: one of the two is called, once. */
 export interface PreparedFeeds {
-  /** Puts them in force and closes those that they replace. */
-  commit(): void;
+  /**
+   * Puts them in force and closes those that they replace.
+   *
+   * @returns topics that are subscribed to and have no place in their new feed
+   */
+  commit(): readonly string[];
   /** Closes them again. */
   undo(): void;
 }
@@ -70,7 +74,7 @@ export class Feeds implements AsyncDisposable {
     await Promise.all(this.#closing);
   }
 
-  #commit(next: readonly OpenFeed[], fresh: readonly OpenFeed[]): void {
+  #commit(next: readonly OpenFeed[], fresh: readonly OpenFeed[]): readonly string[] {
     const gone = this.#open.filter((open) => !next.includes(open));
     this.#open = next;
     const publicFeeds = next.filter(({ settings }) => settings.access === "public").map(({ feed }) => feed);
@@ -80,28 +84,34 @@ export class Feeds implements AsyncDisposable {
     );
     // Closed first: from here on nothing comes of the old ones, so nothing comes twice.
     for (const { feed } of gone) this.#close(feed);
-    this.#handOver(gone, fresh);
+    return this.#handOver(gone, fresh);
   }
 
   /** The new feeds are asked for what is subscribed to; what may have been missed meanwhile is told. */
-  #handOver(gone: readonly OpenFeed[], fresh: readonly OpenFeed[]): void {
+  #handOver(gone: readonly OpenFeed[], fresh: readonly OpenFeed[]): readonly string[] {
     const orphans: string[] = [];
-    const gaps = new Map<Feed, string[]>();
+    const homeless: string[] = [];
+    const gaps = new Map<OpenFeed, string[]>();
     for (const { name, isWanted } of this.#hub.topicNames()) {
       const heir = fresh.find(({ feed }) => feed.topicKey(name) !== null);
-      if (heir !== undefined && isWanted) heir.feed.want(heir.feed.topicKey(name) as string);
+      if (heir !== undefined && isWanted) {
+        const verdict = heir.feed.want(heir.feed.topicKey(name) as string);
+        if (verdict === "full") homeless.push(name);
+      }
       const wasFed = gone.some(({ feed }) => feed.topicKey(name) !== null);
       if (!wasFed) continue;
       if (heir === undefined || heir.settings.state === "none") orphans.push(name);
       if (heir === undefined) continue;
-      const topics = gaps.get(heir.feed);
-      if (topics === undefined) gaps.set(heir.feed, [name]);
+      const topics = gaps.get(heir);
+      if (topics === undefined) gaps.set(heir, [name]);
       else topics.push(name);
     }
     for (const name of orphans) this.#hub.dropState(name);
-    for (const [feed, topics] of gaps) {
-      this.#context.sink.gap(topics, { feed: feed.name, reason: "replaced", downMs: 0 });
+    for (const [{ feed, settings }, topics] of gaps) {
+      const isPrivate = settings.access === "private";
+      this.#context.sink.gap(topics, { feed: feed.name, reason: "replaced", downMs: 0, private: isPrivate });
     }
+    return homeless;
   }
 
   #close(feed: Feed): void {

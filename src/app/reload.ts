@@ -3,6 +3,8 @@ import { messageOf } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Config } from "#config/config.ts";
 import type { ConnectionRegistry } from "#downstream/connection-registry.ts";
+import { SseConnection } from "#downstream/sse-connection.ts";
+import type { Hub } from "#hub/hub.ts";
 import { CloseReason } from "#protocol/close-reason.ts";
 import type { Feeds, PreparedFeeds } from "./feeds.ts";
 import type { Listener } from "./listener.ts";
@@ -14,6 +16,7 @@ import type { TlsFiles } from "./tls-files.ts";
 /** What a reload changes. */
 export interface Reloadable {
   readonly live: LiveSettings;
+  readonly hub: Hub;
   readonly authenticator: GatewayAuthenticator;
   readonly feeds: Feeds;
   readonly listener: Listener;
@@ -52,7 +55,7 @@ export function reload(parts: Reloadable, config: Config): boolean {
     return false;
   }
   live.replace(config);
-  feeds.commit();
+  endHomeless(parts, feeds.commit());
   if (tls !== null) {
     parts.listener.setCertificate(tls.context);
     parts.tls?.replace(tls);
@@ -67,6 +70,18 @@ export function reload(parts: Reloadable, config: Config): boolean {
     "configuration reloaded",
   );
   return true;
+}
+
+/** A topic that its feed has no place for ends, as it would not have begun; who comes back for it is told why. */
+function endHomeless({ hub }: Reloadable, topics: readonly string[]): void {
+  if (topics.length === 0) return;
+  for (const topic of topics) {
+    for (const { sink } of [...hub.subscribersOf(topic)]) {
+      if (sink instanceof SseConnection) sink.close(CloseReason.feed_full);
+    }
+  }
+  // WebSocket channels end by it with a code upon which their clients subscribe anew.
+  hub.markGap(topics, true);
 }
 
 /** Whether a change may give or take what connections have. */

@@ -103,6 +103,28 @@ test("reload: a feed is added, changed and removed under clients that stay conne
   assert.equal(gateway.stats().keys, 0);
 });
 
+test("reload: topics that a smaller feed has no place for end, and say so when they are asked for again", async () => {
+  await using feed = await FeedServer.open();
+  const yaml = (pool: string) =>
+    feedYaml(`${feed.origin}/q?symbols={keys}`).replace(
+      "pool: { linger: 50ms",
+      `pool: { ${pool}, linger: 50ms`,
+    );
+  await using gateway = await openGateway(yaml("linksMax: 2"));
+  const token = await signIn(gateway);
+  using first = await new SseClient(gateway.url, "match=/quotes/A", { token }).opened();
+  using second = await new SseClient(gateway.url, "match=/quotes/B", { token }).opened();
+  using socket = await WebSocketClient.signedIn(gateway.url, token);
+  await socket.subscribe("/quotes/B");
+  assert.equal(gateway.reload(configOf(yaml("linksMax: 1, keysPerLink: 1"))), true);
+  await second.ended();
+  await socket.until(() => socket.replies.some(({ push }) => push?.unsubscribe?.code === 2500));
+  assert.notEqual((await socket.ask({ subscribe: { channel: "/quotes/B" } })).error, undefined);
+  await feed.streaming("A");
+  feed.publish("A", { symbol: "A", price: 1 });
+  await first.until(() => first.events.some(({ data }) => priceOf(data) === 1));
+});
+
 test("reload: limits and origins hold for those who come next", async () => {
   await using gateway = await openGateway();
   using held = await new SseClient(gateway.url, "match=/public/1").opened();
