@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { seededRandom } from "#base/random.ts";
 import { FeedRig, GATHER_MS, LINGER_MS } from "../../test/helpers/feed-rig.ts";
-import { HANDOVER_MS, QUIET_MS } from "./pool.ts";
+import { FeedServer } from "../../test/helpers/feed-server.ts";
+import { QUIET_MS } from "./pool.ts";
+import { HANDOVER_MS } from "./takeovers.ts";
 
 /** STREAMKEEPER_TEST_SEEDS asks for more: `100` runs the seeds 1 to 100. */
 const SEEDS = Array.from({ length: Number(process.env.STREAMKEEPER_TEST_SEEDS ?? 3) }, (_, n) => n + 1);
@@ -246,6 +248,65 @@ describe("feed", () => {
     await rig.caughtUp();
     assert.equal(rig.server.streamsPeak, 2);
     assert.equal(rig.feed.counters.drops.of("replaced"), 3);
+    rig.assertExact();
+  });
+
+  test("feed: old links are rotated one after the other, also when every place is taken", async () => {
+    await using rig = await FeedRig.open({
+      path: "/quotes?symbols={key}",
+      key: null,
+      pool: { linksMax: 4 },
+      rotateAfterMs: 5000,
+    });
+    const keys = ["A", "B", "C", "D"];
+    for (const key of keys) rig.feed.want(key);
+    await rig.until("all", () => rig.isServed(...keys));
+    let at = 0;
+    await rig.until("four rotations of each", () => {
+      if (++at % 50 === 0) rig.publish(...keys);
+      return rig.feed.counters.drops.of("replaced") >= 16;
+    });
+    await rig.caughtUp();
+    assert.equal(rig.server.streamsPeak, 5, "one more, and never two");
+    rig.assertExact();
+  });
+
+  test("feed: URLs are asked in turn, and the first one again after a while, before the other is left", async () => {
+    await using fallback = await FeedServer.open();
+    await using rig = await FeedRig.open({ fallback, retryMaxMs: 2000 });
+    await rig.hold("A");
+    assert.equal(fallback.requests.length, 0);
+    await rig.server.kill();
+    await rig.until("the other", () => fallback.streams === 1);
+    await rig.pass(20_000);
+    assert.equal(fallback.streams, 1, "it is kept while the first one is down");
+    const dials = rig.feed.counters.dials;
+    await rig.pass(20_000);
+    assert.ok(rig.feed.counters.dials - dials <= 11, "the first one is tried at the slowest pace");
+    await rig.server.start();
+    await rig.until("the first one", () => rig.server.streams === 1);
+    assert.equal(fallback.streams, 1, "the other is closed after");
+    await rig.until("the first one alone", () => fallback.streams === 0);
+    rig.publish("A");
+    await rig.caughtUp();
+    assert.equal(rig.feed.counters.drops.of("replaced"), 1);
+  });
+
+  test("feed: a pool that had every link in use merges them when keys leave", async () => {
+    await using rig = await FeedRig.open({ pool: { keysPerLink: 2, linksMax: 2, lingerMs: 100 } });
+    for (const key of ["A", "B", "C", "D"]) rig.feed.want(key);
+    await rig.until("all", () => rig.isServed("A", "B", "C", "D"));
+    assert.equal(rig.server.streams, 2);
+    rig.feed.unwant("B");
+    rig.feed.unwant("D");
+    let at = 0;
+    await rig.until("one link", () => {
+      if (++at % 20 === 0) rig.publish("A", "C");
+      return rig.feed.stats().links.length === 1;
+    });
+    await rig.caughtUp();
+    assert.ok(rig.server.streamsPeak <= 3);
+    assert.equal(rig.gaps.length, 0);
     rig.assertExact();
   });
 

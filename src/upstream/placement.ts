@@ -31,7 +31,10 @@ export type PlacementChange =
 
 export interface PlacementLimits {
   readonly keysPerLink: number;
-  /** Of all links at any time, those that replace others included; only a rotation may take one more. */
+  /**
+   * Of all links at any time, those that replace others included. One more, for a moment, is what a rotation may take,
+   * or a merger that has no place free, or a request that finds out whether a key is rejected: one of them at a time.
+   */
   readonly linksMax: number;
 }
 
@@ -39,7 +42,7 @@ export interface PlacementLimits {
  * Where keys go. Keys without a link get a new one, so that no other link is disturbed, while there is more than one
  * place left; the last place is kept for replacing links before they are closed, and used for new ones only when
  * every other link is full. In quiet times sparse links are merged into one, and a link that half of its keys have
- * left is replaced by a leaner one; one such change at a time, and only while a place is free for it.
+ * left is replaced by a leaner one; one such change at a time.
  *
  * Keys that find no place now find one when the links that connect, or are being replaced, have come to rest.
  */
@@ -80,8 +83,10 @@ export function planPlacement(
     }
     return changes;
   }
-  if (quiet && changes.length === 0 && isSettled && live < linksMax) {
-    const sparse = sparseLinks(staying, keysPerLink);
+  if (quiet && changes.length === 0 && isSettled) {
+    // With no place free a merger takes one link more for a moment, since it wins one: only with one free can links
+    // be replaced before they are closed. A leaner link wins none.
+    const sparse = sparseLinks(staying, keysPerLink, live < linksMax);
     if (sparse.length > 0) changes.push({ do: "replace", links: sparse, keys: [], inPlace: false });
   }
   return changes;
@@ -98,7 +103,7 @@ function byFit(
   return fitting === undefined ? byRoom : [fitting];
 }
 
-function sparseLinks(links: readonly PlacedLink[], keysPerLink: number): number[] {
+function sparseLinks(links: readonly PlacedLink[], keysPerLink: number, hasPlace: boolean): number[] {
   const byHeld = links.filter((link) => link.state === "open").sort((a, b) => a.held - b.held);
   const merged: number[] = [];
   let held = 0;
@@ -108,6 +113,7 @@ function sparseLinks(links: readonly PlacedLink[], keysPerLink: number): number[
     merged.push(link.id);
   }
   if (merged.length > 1) return merged;
+  if (!hasPlace) return [];
   const lean = byHeld.find((link) => link.keys > link.held && link.keys >= 2 * link.held);
   return lean === undefined ? [] : [lean.id];
 }

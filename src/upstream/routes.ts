@@ -58,6 +58,11 @@ export class Routes {
     return this.#routes.get(key);
   }
 
+  /** The routes of keys that are held. */
+  those(keys: readonly string[]): Route[] {
+    return keys.map((key) => this.#routes.get(key)).filter((route) => route !== undefined);
+  }
+
   add(key: string): Route {
     const route = newRoute(key);
     this.#routes.set(key, route);

@@ -9,6 +9,10 @@ export interface Seat {
   readonly link: Link;
   /** What its last request asked for, or its first will. */
   keys: readonly string[];
+  /** Which of the feed's URLs it asks next. */
+  urlAt: number;
+  /** When it is to be replaced by a link to the first URL; null: it is one, or is not open. */
+  failsBackAtMs: number | null;
   /** The replacement that it is the new link of. */
   takingOver: Takeover | null;
   /** The replacement that it is an old link of. */

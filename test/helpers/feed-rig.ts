@@ -17,6 +17,8 @@ export interface FeedRigOptions {
   readonly rotateAfterMs?: number;
   readonly retryMaxMs?: number;
   readonly server?: FeedServerOptions;
+  /** Asked when the rig's own server fails. */
+  readonly fallback?: FeedServer;
 }
 
 /** A feed on a real server, in virtual time: `until` and `pass` let sockets and clock run on together. */
@@ -35,9 +37,10 @@ export class FeedRig implements AsyncDisposable {
 
   constructor(server: FeedServer, options: FeedRigOptions) {
     this.server = server;
+    const { fallback, path = "/quotes?symbols={keys}" } = options;
     const settings: FeedSettings = {
       name: "test",
-      urls: [`${server.origin}${options.path ?? "/quotes?symbols={keys}"}`],
+      urls: [`${server.origin}${path}`, ...(fallback === undefined ? [] : [`${fallback.origin}${path}`])],
       topic: options.topic ?? "/quotes/{key}",
       headers: {},
       items: null,
