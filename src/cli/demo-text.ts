@@ -13,6 +13,7 @@ feeds:
     key: /symbol
     state: merge
     pool: { linger: 10s }
+limits: { connections: 1000 }
 `;
 }
 

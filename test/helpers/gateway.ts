@@ -38,7 +38,7 @@ export async function signIn(gateway: Gateway, name = "ann", password = PASSWORD
 }
 
 /** The configuration of a feed at a URL, for `openGateway`. */
-export function feedYaml(url: string, more = "state: none"): string {
+export function feedYaml(url: string, more = "state: none", linger = "50ms"): string {
   return `
 feeds:
   quotes:
@@ -46,7 +46,7 @@ feeds:
     topic: /quotes/{key}
     key: /symbol
     ${more}
-    pool: { linger: 50ms, gather: 10ms }
+    pool: { linger: ${linger}, gather: 10ms }
     retry: { min: 20ms, max: 200ms, resetAfter: 1s }
 `;
 }
