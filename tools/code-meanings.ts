@@ -1,6 +1,7 @@
 import type { ListenErrorCode } from "#app/listener.ts";
 import type { AccountErrorCode } from "#auth/accounts.ts";
 import type { PromptErrorCode } from "#cli/prompt.ts";
+import type { TopicRefused } from "#hub/hub.ts";
 import type { CheckUsageError } from "#lab/check/target.ts";
 import type { ReadinessCode } from "#ops/health.ts";
 import type { MercureErrorCode } from "#protocol/mercure.ts";
@@ -19,6 +20,10 @@ export const ACCOUNT_ERRORS: Readonly<Record<AccountErrorCode, string>> = {
   user_unknown: "there is no user of this name",
   user_name: "the name is empty, too long, or has characters that names can't have",
   user_password: "the password is too short or too long",
+};
+
+export const HUB_ERRORS: Readonly<Record<TopicRefused["code"], string>> = {
+  topic_refused: "every link of the topic's feed is full: raise its `pool.linksMax` or `pool.keysPerLink`",
 };
 
 export const MATCHER_ERRORS: Readonly<Record<MatcherErrorCode, string>> = {

@@ -10,6 +10,7 @@ import { STORAGE_ERRORS } from "#storage/storage-error.ts";
 import { LINK_REASONS } from "#upstream/link-reason.ts";
 import {
   ACCOUNT_ERRORS,
+  HUB_ERRORS,
   LISTEN_ERRORS,
   MATCHER_ERRORS,
   MERCURE_ERRORS,
@@ -93,6 +94,7 @@ const ERRORS = [
     "A stream is never refused with 429 or 5xx, since a browser would give up for ever.",
     REFUSALS,
   ),
+  errors("Topics", "A subscription is refused with it, or, over WebSocket, with error 106.", HUB_ERRORS),
   errors("Topic patterns", "In roles, in tokens and in subscriptions.", MATCHER_ERRORS),
   errors(
     "Configuration",

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { silentLogger } from "#base/logger.ts";
 import { VirtualClock } from "#base/virtual-clock.ts";
 import type { LinkCursorStore } from "#protocol/link-cursor-store.ts";
 import { CursorKeeper, SAVE_EVERY_MS } from "./cursor-keeper.ts";
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Rows in a map, and each write as it came. */
 class Rows implements LinkCursorStore {
