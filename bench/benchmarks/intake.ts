@@ -2,7 +2,7 @@ import type { Benchmark } from "../harness/benchmark.ts";
 import { BenchGateway } from "../harness/gateway.ts";
 import { median } from "../harness/machine.ts";
 
-const FLOOD_MS = 1500;
+const FLOOD_MS = 1000;
 const ROUNDS = 3;
 
 /** From the feed's socket through link, parser, mapping and hub into the log, which is at its bound. Nobody listens. */

@@ -5,9 +5,9 @@ import { BenchGateway } from "../harness/gateway.ts";
 import type { Wire } from "../harness/records.ts";
 import type { Goal } from "../harness/report.ts";
 
-const CLIENTS = 8000;
+const CLIENTS = 6000;
 /** Long enough for Node to collect what opening left behind. */
-const SETTLE_MS = 3000;
+const SETTLE_MS = 2000;
 const GOALS: Record<Wire, Goal> = {
   sse: { goal: 4, worst: 5, is: "most" },
   websocket: { goal: 5, worst: 7, is: "most" },
@@ -20,7 +20,7 @@ const AFTERWARDS_MS = 10_000;
 /** Resident memory, the kernel's own for sockets not counted; nobody makes the gateway collect its garbage. */
 export const memory: Benchmark = {
   name: "memory",
-  about: "memory of an idle, signed-in, subscribed connection, 8,000 of them",
+  about: "memory of an idle, signed-in, subscribed connection, 6,000 of them",
   async run(bench) {
     for (const wire of ["sse", "websocket"] as const) await idle(bench, wire);
   },

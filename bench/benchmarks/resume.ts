@@ -8,7 +8,7 @@ const LIVE = 1000;
 const RESUMING = 1000;
 const MISSED = 1000;
 const EVENTS_PER_S = 20;
-const WINDOW_MS = 3000;
+const WINDOW_MS = 2000;
 const WAIT_MS = 30_000;
 const ROUNDS = 3;
 
