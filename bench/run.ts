@@ -37,7 +37,12 @@ const say = (line: string) => {
 say(
   `Node ${process.version}, ${machine.isPinned ? "server and load on a core each" : "not pinned to cores"}`,
 );
-for (const benchmark of BENCHMARKS) {
+const fault = loadClientFault(machine);
+if (fault !== null) {
+  skipped.push(fault);
+  say(fault);
+}
+for (const benchmark of fault === null ? BENCHMARKS : []) {
   if (positionals.length > 0 && !positionals.includes(benchmark.name)) continue;
   say(`\n${benchmark.name}: ${benchmark.about}\n${HEADING}`);
   const began = performance.now();
@@ -63,4 +68,15 @@ for (const benchmark of BENCHMARKS) {
 if (values.json) {
   const told = figures.map((figure) => ({ ...figure, verdict: verdictOf(figure) }));
   console.log(JSON.stringify({ node: process.version, figures: told, skipped }, null, 2));
+}
+
+/** Without the load client nothing can be measured. What it lacks, in words; null for nothing. */
+function loadClientFault(machine: Machine): string | null {
+  try {
+    machine.build("load/load.c");
+    return null;
+  } catch (error) {
+    if (error instanceof Missing) return `all left out: ${error.message}`;
+    throw error;
+  }
 }
