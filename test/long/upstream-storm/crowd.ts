@@ -1,3 +1,4 @@
+import { streamAnswer } from "#lab/fault-feed/answer.ts";
 import { Fleet } from "./fleet.ts";
 import { brokenUnlessZero, type StormResult } from "./report.ts";
 import { Rig } from "./rig.ts";
@@ -26,6 +27,7 @@ export async function runCrowd(options: CrowdOptions): Promise<StormResult> {
   const { name, subscribers, keys, keysPerLink, linksMax, rotateAfterMs, seed } = options;
   await using rig = await Rig.open({
     feed: { keys },
+    direct: true,
     settings: [
       `pool: { keysPerLink: ${keysPerLink}, linksMax: ${linksMax}, linger: ${LINGER_MS}ms, gather: 20ms }`,
       "health: { idleTimeout: 5s, connectTimeout: 5s }",
@@ -36,8 +38,19 @@ export async function runCrowd(options: CrowdOptions): Promise<StormResult> {
       feeds: config.feeds.map((feed) => ({ ...feed, health: { ...feed.health, rotateAfterMs } })),
     }),
   });
-  const { source, proxy, gateway, clock } = rig;
+  const { source, gateway, clock } = rig;
   const startedMs = clock.monotonicMs();
+  let most = 0;
+  source.answers = () => {
+    // A link that makes room for another is closed before that one is dialled, but both lie in the same turn's
+    // events here, and the end of a response takes a turn more.
+    setImmediate(() =>
+      setImmediate(() => {
+        most = Math.max(most, source.connections);
+      }),
+    );
+    return streamAnswer;
+  };
   await using fleet = await Fleet.open(gateway.url, rig.token, seed);
   const all = source.events.keys;
   const ofEachKey = Math.max(2, Math.round(subscribers / keys));
@@ -50,13 +63,13 @@ export async function runCrowd(options: CrowdOptions): Promise<StormResult> {
   for (let from = 0; from < keys; from += step) {
     await fleet.enter({ keys: all.slice(from, from + step), ofEachKey, behaviour: "stays" });
   }
-  await rig.settled(all);
+  await rig.served(all);
   const enteredMs = clock.monotonicMs() - startedMs;
   const { connections } = gateway.stats();
   const inAll = connections.sse + connections.websocket;
   source.resetConnections();
   await calm();
-  await rig.settled(all);
+  await rig.served(all);
   const leaving = all.filter((_, index) => index % 2 === 0);
   await fleet.leave(leaving);
   await rig.until("the keys to be let go", () => gateway.stats().keys === keys - leaving.length);
@@ -64,7 +77,7 @@ export async function runCrowd(options: CrowdOptions): Promise<StormResult> {
   const linksOfHalf = source.streams;
   await fleet.comeAnew(leaving);
   await calm();
-  await rig.settled(all);
+  await rig.served(all);
   const last = Math.ceil(source.head / keys);
   const behind = await fleet.behind(last, WITHIN_MS);
   const tally = await fleet.tally();
@@ -76,8 +89,9 @@ export async function runCrowd(options: CrowdOptions): Promise<StormResult> {
     "keysPerLink / linksMax": `${keysPerLink} / ${linksMax}`,
     "rotateAfter in ms": rotateAfterMs,
     "seconds to let all in": enteredMs / 1000,
-    "upstream connections opened": proxy.stats().opened,
-    "most at one time, as the feed counts": source.peaks.connections,
+    "upstream requests": source.requests.length,
+    "most at one time, as the feed counts": most,
+    "the same, with those whose end is on its way": source.peaks.connections,
     "allowed at one time": bound,
     "in calm, all keys / half of them": `${source.streams} / ${linksOfHalf}`,
     deliveries: tally.events,
@@ -95,7 +109,7 @@ export async function runCrowd(options: CrowdOptions): Promise<StormResult> {
     "events doubled",
     "events out of order",
   );
-  if (source.peaks.connections > bound) broken.push(`${source.peaks.connections} connections at one time`);
+  if (most > bound) broken.push(`${most} connections at one time`);
   if (inAll !== ofEachKey * keys) broken.push(`${inAll} of ${ofEachKey * keys} subscribers got in`);
   if (broken.length > 0) broken.push(...tally.examples);
   return { name, figures, broken };

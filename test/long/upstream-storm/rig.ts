@@ -11,6 +11,8 @@ export interface RigOptions {
   readonly feed: FaultFeedOptions;
   /** The placeholder in the feed's URL. Default `{keys}`. */
   readonly placeholder?: "{key}" | "{keys}";
+  /** Past the proxy, so that the feed counts connections as the gateway has them. Default false. */
+  readonly direct?: boolean;
   /** The feed's `pool`, `health` and `retry`, as YAML. */
   readonly settings: readonly string[];
   /** Values that no file may have. */
@@ -40,7 +42,13 @@ export class Rig implements AsyncDisposable {
   }
 
   static async open(options: RigOptions): Promise<Rig> {
-    const { placeholder = "{keys}", settings, adjust = (config) => config, log = silentLogger } = options;
+    const {
+      placeholder = "{keys}",
+      direct = false,
+      settings,
+      adjust = (config) => config,
+      log = silentLogger,
+    } = options;
     await using stack = new AsyncDisposableStack();
     const clock = new SystemClock();
     const source = stack.use(await openFaultFeed({ heartbeatMs: 200, ...options.feed }, clock));
@@ -48,11 +56,11 @@ export class Rig implements AsyncDisposable {
     const yaml = `
 feeds:
   quotes:
-    url: http://127.0.0.1:${proxy.port}/quotes?symbols=${placeholder}
+    url: http://127.0.0.1:${direct ? source.port : proxy.port}/quotes?symbols=${placeholder}
     topic: /quotes/{key}
     key: /symbol
     ${settings.join("\n    ")}
-limits: { connections: 20000, connectionsPerUser: 20000, connectionsPerAddress: 20000 }
+limits: { connections: 15000, connectionsPerUser: 20000, connectionsPerAddress: 20000 }
 log: { bytesMax: 512MiB }
 `;
     const { config } = parseConfig(gatewayYaml(yaml), null, {});
@@ -62,9 +70,9 @@ log: { bytesMax: 512MiB }
     return new Rig({ clock, source, proxy, gateway, token }, stack.move());
   }
 
-  /** Resolves when every key comes by one stream, and by one only. */
-  async settled(keys: readonly string[]): Promise<void> {
-    await this.until("every key on one stream", () => keys.every((key) => this.source.streamsOf(key) === 1));
+  /** Resolves when every key comes by a stream. */
+  async served(keys: readonly string[]): Promise<void> {
+    await this.until("every key on a stream", () => keys.every((key) => this.source.streamsOf(key) > 0));
   }
 
   /** Looks every few milliseconds. */
