@@ -12,6 +12,7 @@ import { opsRoutes } from "#ops/http-routes.ts";
 import { GatewayMetrics } from "#ops/metrics.ts";
 import type { GatewayViews } from "#ops/views.ts";
 import type { Storage } from "#storage/storage.ts";
+import type { FeedStats } from "#upstream/ports.ts";
 import type { FeedDesk } from "./feed-desk.ts";
 import type { Listener } from "./listener.ts";
 import type { LiveSettings } from "./live-settings.ts";
@@ -66,7 +67,7 @@ export async function serveOn(listener: Listener, served: Served): Promise<void>
         databaseFault: await faultOf(served.storage),
         feeds: served.feedDesk.feeds.map((feed) => ({
           name: feed.name,
-          linksRejected: feed.stats().links.filter(({ state }) => state === "rejected").length,
+          linksRejected: linksRejected(feed.stats()),
         })),
       }),
     isAdminToken: async (token) => (await authenticator.fromToken(token)).admin,
@@ -84,6 +85,13 @@ export async function serveOn(listener: Listener, served: Served): Promise<void>
       else socket.end(NOT_FOUND, () => socket.destroy());
     },
   );
+}
+
+/** A feed whose every key is rejected has no link to show for it, and counts as one. */
+function linksRejected({ links, keysQuarantined }: FeedStats): number {
+  const rejected = links.filter(({ state }) => state === "rejected").length;
+  const isRejecting = keysQuarantined > 0 && !links.some(({ state }) => state === "open");
+  return Math.max(rejected, isRejecting ? 1 : 0);
 }
 
 /** What is wrong with the database, in words; null when it answers. */

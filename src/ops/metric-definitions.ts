@@ -127,6 +127,33 @@ const UPSTREAM_METRICS: readonly MetricDefinition[] = [
     meaning: "Gaps: outages of a link after which the feed could not replay. Clients were told of each.",
     read: ({ feeds }) => feeds.map(({ name, counters }) => [[name], counters.gaps]),
   },
+  {
+    name: "feed_keys",
+    type: "gauge",
+    labels: ["feed", "state"],
+    unit: "keys",
+    meaning:
+      "Keys that a feed is asked for: wanted, lingering after their last subscriber, and, of both, quarantined, since the feed rejects them.",
+    read: ({ feeds }) =>
+      feeds.flatMap(({ name, keys }): Reading[] => [
+        [[name, "wanted"], keys.keysWanted],
+        [[name, "lingering"], keys.keysLingering],
+        [[name, "quarantined"], keys.keysQuarantined],
+      ]),
+  },
+  {
+    name: "feed_keys_refused_total",
+    type: "counter",
+    labels: ["feed", "by"],
+    unit: "keys",
+    meaning:
+      "Keys refused: by the gateway, since every link of the feed was full, and by the feed, asked for one alone, each time.",
+    read: ({ feeds }) =>
+      feeds.flatMap(({ name, counters }): Reading[] => [
+        [[name, "gateway"], counters.keysRefused],
+        [[name, "feed"], counters.keysRejected],
+      ]),
+  },
 ];
 
 const RESOURCE_METRICS: readonly MetricDefinition[] = [

@@ -5,6 +5,7 @@ import type {
   GatewayViews,
   HistogramView,
   HubView,
+  KeysView,
   LinkView,
 } from "./views.ts";
 
@@ -19,6 +20,7 @@ export interface Scrape {
 interface ScrapedFeed {
   readonly name: string;
   readonly counters: FeedView["counters"];
+  readonly keys: KeysView;
   readonly links: readonly LinkView[];
 }
 
@@ -30,11 +32,10 @@ export function takeScrape(views: GatewayViews): Scrape {
     views,
     connections: views.connections(),
     hub: views.hub(),
-    feeds: Array.from(views.feeds(), (feed) => ({
-      name: feed.name,
-      counters: feed.counters,
-      links: [...feed.stats().links],
-    })),
+    feeds: Array.from(views.feeds(), (feed) => {
+      const stats = feed.stats();
+      return { name: feed.name, counters: feed.counters, keys: stats, links: [...stats.links] };
+    }),
   };
 }
 

@@ -21,6 +21,8 @@ function rooms() {
   const counters = {
     events: 0,
     gaps: 0,
+    keysRefused: 0,
+    keysRejected: 0,
     resets: 0,
     reconnects: new Tally(),
     drops: new Tally(),
@@ -43,7 +45,7 @@ function rooms() {
       held.connectionsAsked++;
       return { open: held.open, subscribers: { sse: 1, websocket: 2 }, queuedBytes: 77 };
     },
-    feeds: () => held.feeds.map((feed) => ({ ...feed, stats: () => ({ links: feed.links }) })),
+    feeds: () => held.feeds.map((feed) => ({ ...feed, stats: () => ({ ...KEYS, links: feed.links }) })),
     hub: () => ({ topics: 5, logBytes: 1024 }),
     deliveryLagS: held.lag,
     authFailures: held.authFailures,
@@ -57,6 +59,8 @@ function rooms() {
   };
   return { held, counters, metrics: new GatewayMetrics(views) };
 }
+
+const KEYS = { keysWanted: 3, keysLingering: 2, keysQuarantined: 1 };
 
 /** Series by their text, e.g. `streamkeeper_connections{transport="sse"}`. Fails on a line that the format does not know. */
 async function scrape(metrics: GatewayMetrics): Promise<Map<string, number>> {
@@ -74,7 +78,7 @@ async function scrape(metrics: GatewayMetrics): Promise<Map<string, number>> {
 /** product.md, "Metrics": the contract. */
 const CONTRACT = `connections{transport} connection_duration_seconds{transport} connections_opened_total
   connections_closed_total{transport,reason} links{feed,state} link_age_seconds link_reconnects_total{feed,reason}
-  feed_events_total{feed} feed_gaps_total{feed} subscribers{transport} topics log_bytes queue_bytes memory_limit_bytes memory_step memory_measures_total{measure}
+  feed_events_total{feed} feed_gaps_total{feed} feed_keys{feed,state} feed_keys_refused_total{feed,by} subscribers{transport} topics log_bytes queue_bytes memory_limit_bytes memory_step memory_measures_total{measure}
   database_connections{state} sweep_reclaimed_total{kind} connection_resets_total{side} auth_failures_total{method,reason}
   sse_drops_total{side,reason} errors_total{room,code} events_published_total{source} deliveries_total{transport}
   delivery_lag_seconds slow_consumers_total{verdict} resumes_total{transport,outcome}

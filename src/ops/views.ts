@@ -51,6 +51,10 @@ export interface FeedView {
   readonly counters: {
     readonly events: number;
     readonly gaps: number;
+    /** Keys that found every link full. */
+    readonly keysRefused: number;
+    /** How often a key was rejected by the feed alone. */
+    readonly keysRejected: number;
     readonly resets: number;
     /** Attempts after a failure, by the failure's reason. */
     readonly reconnects: Counts;
@@ -59,7 +63,13 @@ export interface FeedView {
     /** Events that could not be mapped, by fault. */
     readonly faults: Counts;
   };
-  stats(): { readonly links: Iterable<LinkView> };
+  stats(): KeysView & { readonly links: Iterable<LinkView> };
+}
+
+export interface KeysView {
+  readonly keysWanted: number;
+  readonly keysLingering: number;
+  readonly keysQuarantined: number;
 }
 
 export interface LinkView {

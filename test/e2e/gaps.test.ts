@@ -107,4 +107,5 @@ test("full: a topic that its feed has no room for is refused, gently, and comes 
   const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
   assert.match(metrics, /^streamkeeper_errors_total\{room="downstream",code="feed_full"\} 1$/m);
   assert.match(metrics, /^streamkeeper_errors_total\{room="downstream",code="limit_exceeded"\} 1$/m);
+  assert.match(metrics, /^streamkeeper_feed_keys_refused_total\{feed="quotes",by="gateway"\} 2$/m);
 });
