@@ -46,6 +46,15 @@ describe("fault proxy", () => {
     assert.equal(client.error, "ECONNRESET");
   });
 
+  test("fault proxy: a client that has left before a silence does not stay for ever", async () => {
+    await using rig = await Rig.open([]);
+    const { client, target } = await rig.connect();
+    client.socket.end();
+    await until("the client's end", () => target.ended);
+    rig.proxy.inject({ do: "silence" });
+    await until("no relay", () => rig.proxy.stats().active === 0 && target.closed);
+  });
+
   test("fault proxy: silence lets nothing through, not even an end, and a client that leaves frees its target", async () => {
     await using rig = await Rig.open([{ do: "silence", at: { bytes: 2 } }]);
     const { client, target } = await rig.connect();

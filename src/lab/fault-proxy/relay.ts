@@ -104,6 +104,10 @@ export class Relay {
       case "close_half":
         sink.end();
         break;
+      case "silence":
+        // Who has left already will not leave again.
+        if (this.#client.readableEnded) this.destroy();
+        break;
     }
     this.#owner.faulted(act.do);
   }
