@@ -88,6 +88,14 @@ class PooledFeed implements Feed {
     };
   }
 
+  rotate(link: number): boolean {
+    return this.#closing === null && this.#pool.rotate(link);
+  }
+
+  cut(link: number): boolean {
+    return this.#closing === null && this.#pool.cut(link);
+  }
+
   close(reason = "closed"): Promise<void> {
     this.#closing ??= this.#close(reason);
     return this.#closing;

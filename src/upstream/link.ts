@@ -16,7 +16,7 @@ import {
   stepLinkLife,
 } from "./link-life.ts";
 import { LINK_REASONS, type LinkReason } from "./link-reason.ts";
-import type { LinkFailure, LinkStats } from "./ports.ts";
+import type { LinkFailure, LinkObserver, LinkStats } from "./ports.ts";
 import type { QuietLog } from "./quiet-log.ts";
 
 /** What a link asks of its owner and tells it. */
@@ -42,6 +42,7 @@ export interface LinkContext {
   readonly dialer: Dialer;
   readonly counters: FeedCounters;
   readonly feed: string;
+  readonly observer: LinkObserver | null;
 }
 
 /**
@@ -134,8 +135,11 @@ export class Link {
   #step(input: LinkInput): void {
     const { clock, random } = this.#context;
     const [life, actions] = stepLinkLife(this.#life, input, this.#settings, clock.monotonicMs(), random);
+    const { name } = this.#life.state;
     // The state first: what the actions call back into must find it.
     this.#life = life;
+    if (life.state.name !== name)
+      this.#context.observer?.changed(this.#context.feed, this.id, life.state.name);
     for (const action of actions) this.#perform(action);
   }
 
@@ -258,7 +262,10 @@ export class Link {
       message: this.#lastFailure?.reason === reason ? this.#lastFailure.message : undefined,
     };
     if (LINK_REASONS[reason].verdict === "own") log.info(fields, "link closed");
-    else quietLog.warn(reason, fields, wasOpen ? "link lost" : "link not opened");
+    else {
+      quietLog.warn(reason, fields, wasOpen ? "link lost" : "link not opened");
+      this.#context.observer?.failed(feed, reason, fields.message ?? "");
+    }
     this.#owner.over(this, reason, wasOpen);
   }
 

@@ -50,7 +50,8 @@ export class Pool implements LinkOwner {
     const dialer = new Dialer(clock, { tls: settings.tls ?? null, idleTimeoutMs: health.idleTimeoutMs });
     const moved = (route: Route, heir: Seat) => this.#takeovers.moved(route, heir);
     const routes = new Routes(mode !== "none", { settings, mapping, counters, sink, quietLog, moved });
-    const linkContext = { clock, random, log, quietLog, dialer, counters, feed };
+    const observer = context.observer ?? null;
+    const linkContext = { clock, random, log, quietLog, dialer, counters, feed, observer };
     const seats = new Seats(routes, (id) => new Link(id, this, linkContext, { health, retry }));
     const limits = { linksMax: pool.linksMax, keysPerLink: mode === "one" ? 1 : pool.keysPerLink };
     const planIn = (delayMs: number) => this.#planIn(delayMs);
@@ -117,6 +118,22 @@ export class Pool implements LinkOwner {
     const { routes, seats } = this.#parts;
     const held = routes.countHeld();
     return Array.from(seats, (seat) => seat.link.stats(held.get(seat) ?? 0, seat.takingOver !== null));
+  }
+
+  /** Has an open link replaced at the next chance. False: there is none of this id. */
+  rotate(link: number): boolean {
+    const seat = this.#parts.seats.get(link);
+    if (seat?.link.state.name !== "open") return false;
+    this.aged(seat.link);
+    return true;
+  }
+
+  /** Closes a link and opens another in its place. False: none of this id, or it is being replaced already. */
+  cut(link: number): boolean {
+    const seat = this.#parts.seats.get(link);
+    if (seat === undefined || seat.isProbe || !isSettled(seat)) return false;
+    this.#takeovers.replaceInPlace(seat, []);
+    return true;
   }
 
   /** Ends every link and timer; resolves when the last socket is gone. */

@@ -114,6 +114,15 @@ export interface FeedContext {
   readonly sink: FeedSink;
   /** Keeps last event ids beyond the process's life. Absent: they are not kept. */
   readonly cursors?: CursorBook;
+  /** Told what becomes of links, as it happens. */
+  readonly observer?: LinkObserver;
+}
+
+/** Called synchronously; must not throw, and must not call back. */
+export interface LinkObserver {
+  changed(feed: string, link: number, state: LinkStateName): void;
+  /** A stream, or an attempt at one, ended, and not by our own wish. */
+  failed(feed: string, reason: LinkReason, message: string): void;
 }
 
 export interface CursorBook {
@@ -145,6 +154,10 @@ export interface Feed extends AsyncDisposable {
   /** The key's last subscriber has left: it is let go after `linger`, unless wanted again. Idempotent. */
   unwant(key: string): void;
   stats(): FeedStats;
+  /** Has an open link replaced by a new one, without a gap, as when it has aged. False: there is no such link. */
+  rotate(link: number): boolean;
+  /** Cuts a link and opens another in its place. False: there is no such link, or it is being replaced anyway. */
+  cut(link: number): boolean;
   /** Ends every link and timer. Idempotent; resolves when the last socket is gone. */
   close(reason?: string): Promise<void>;
 }
