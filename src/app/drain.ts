@@ -8,6 +8,14 @@ const GOODBYES_SHARE = 0.5;
 /** Goodbyes are said in so many steps. */
 const STEPS = 20;
 
+export interface DrainOptions {
+  readonly registry: ConnectionRegistry;
+  readonly clock: Clock;
+  readonly timeoutMs: () => number;
+  /** Keeps the process alive until it is disposed of. Default: a timer does. */
+  readonly stayAlive?: () => Disposable;
+}
+
 export interface DrainOutcome {
   /** Sockets that had not gone by the deadline and were destroyed. */
   readonly cut: number;
@@ -27,13 +35,15 @@ export class Drain {
   readonly #registry: ConnectionRegistry;
   readonly #clock: Clock;
   readonly #timeoutMs: () => number;
+  readonly #stayAlive: () => Disposable;
   #listener: { close(): Promise<void>; destroy(): void } | null = null;
   #running: Promise<DrainOutcome> | null = null;
 
-  constructor(options: { registry: ConnectionRegistry; clock: Clock; timeoutMs: () => number }) {
+  constructor(options: DrainOptions) {
     this.#registry = options.registry;
     this.#clock = options.clock;
     this.#timeoutMs = options.timeoutMs;
+    this.#stayAlive = options.stayAlive ?? stayAlive;
   }
 
   get isUnderWay(): boolean {
@@ -86,16 +96,17 @@ export class Drain {
       this.#registry.destroyAll();
     });
     // The clock's timers do not keep the process alive, and sockets that only wait might not either.
-    const alive = setInterval(() => {}, 1000);
-    try {
-      await this.#registry.empty();
-    } finally {
-      clearInterval(alive);
-    }
+    using _alive = this.#stayAlive();
+    await this.#registry.empty();
     return cut;
   }
 
   async #pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => void this.#clock.after(ms, resolve));
   }
+}
+
+function stayAlive(): Disposable {
+  const alive = setInterval(() => {}, 1000);
+  return { [Symbol.dispose]: () => clearInterval(alive) };
 }

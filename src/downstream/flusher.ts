@@ -19,7 +19,8 @@ export class Flusher {
   readonly #clock: Clock;
   #scheduled: Flushable[] = [];
   #spare: Flushable[] = [];
-  #immediate: NodeJS.Immediate | null = null;
+  readonly #nextTurn: (run: () => void) => void;
+  #isDue = false;
   #joinedParts: readonly Buffer[] = [];
   #joined: Buffer | null = null;
 
@@ -28,15 +29,23 @@ export class Flusher {
   /** Seconds from a connection's first queued frame to its write. */
   readonly lag = new Histogram(LAG_BOUNDS_S);
 
-  constructor(clock: Clock) {
+  /** @param nextTurn calls back once the current turn of the event loop is over; default `setImmediate` */
+  constructor(clock: Clock, nextTurn: (run: () => void) => void = setImmediate) {
     this.#clock = clock;
+    this.#nextTurn = nextTurn;
   }
 
   /** Calls `flush` once the current turn's callbacks have run. Scheduling twice is the caller's to avoid. */
   schedule(flushable: Flushable): void {
     this.#scheduled.push(flushable);
-    if (this.#immediate !== null) return;
-    this.#immediate = setImmediate(() => this.#flush());
+    if (this.#isDue) return;
+    this.#isDue = true;
+    this.#nextTurn(() => this.#flush());
+  }
+
+  /** Resolves once the current turn of the event loop is over. */
+  nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.#nextTurn(resolve));
   }
 
   /**
@@ -52,7 +61,7 @@ export class Flusher {
   }
 
   #flush(): void {
-    this.#immediate = null;
+    this.#isDue = false;
     this.flushMs = this.#clock.monotonicMs();
     const due = this.#scheduled;
     this.#scheduled = this.#spare;

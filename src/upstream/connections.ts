@@ -18,11 +18,23 @@ export interface ClaimOptions {
   readonly http2: boolean;
 }
 
+/** Where dials get their connections from: `Connections`, or a simulated network. */
+export interface ConnectionSource {
+  /** Sockets that are not closed yet, connecting ones included. */
+  readonly sockets: number;
+  /** HTTP/2 sessions that are not over yet. */
+  readonly sessions: number;
+  /** Asks for a connection to a URL's origin. It may be granted before this returns. */
+  claim(url: URL, options: ClaimOptions, claimant: Claimant): Claim;
+  /** Ends what is shared, and resolves when the last socket is closed. Whoever claimed ends what it was granted. */
+  close(): Promise<void>;
+}
+
 /**
  * All connections of a feed, and the one owner of its sockets. Over plain HTTP, or where the origin speaks HTTP/1.1,
  * each claim gets a socket of its own; where the origin agrees on HTTP/2, claims share its sessions.
  */
-export class Connections {
+export class Connections implements ConnectionSource {
   readonly #clock: Clock;
   readonly #tls: TlsContexts;
   readonly #pace: SessionPace;

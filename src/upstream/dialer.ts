@@ -1,5 +1,5 @@
 import type { Clock } from "#base/clock.ts";
-import { Connections } from "./connections.ts";
+import { type ConnectionSource, Connections } from "./connections.ts";
 import { sessionPace } from "./http2-health.ts";
 import type { DialPhase, LinkReason } from "./link-reason.ts";
 import type { FeedTls } from "./ports.ts";
@@ -41,6 +41,8 @@ export interface DialerOptions {
   readonly tls?: FeedTls | null;
   /** How long a stream may be silent, in milliseconds: half-open sessions are found earlier. Default 45,000. */
   readonly idleTimeoutMs?: number;
+  /** Default: sockets. */
+  readonly connections?: ConnectionSource | undefined;
 }
 
 /**
@@ -49,11 +51,12 @@ export interface DialerOptions {
  */
 export class Dialer {
   readonly #clock: Clock;
-  readonly #connections: Connections;
+  readonly #connections: ConnectionSource;
 
-  constructor(clock: Clock, { tls = null, idleTimeoutMs = 45_000 }: DialerOptions = {}) {
+  constructor(clock: Clock, { tls = null, idleTimeoutMs = 45_000, connections }: DialerOptions = {}) {
     this.#clock = clock;
-    this.#connections = new Connections(clock, new TlsContexts(tls), sessionPace(idleTimeoutMs));
+    this.#connections =
+      connections ?? new Connections(clock, new TlsContexts(tls), sessionPace(idleTimeoutMs));
   }
 
   /** Sockets that are not closed yet, connecting ones included. */

@@ -47,7 +47,11 @@ export class Pool implements LinkOwner {
     const { clock, random, log, sink } = context;
     const { name: feed, health, retry, pool } = settings;
     const quietLog = new QuietLog(log, clock);
-    const dialer = new Dialer(clock, { tls: settings.tls ?? null, idleTimeoutMs: health.idleTimeoutMs });
+    const dialer = new Dialer(clock, {
+      tls: settings.tls ?? null,
+      idleTimeoutMs: health.idleTimeoutMs,
+      connections: context.connections?.(feed),
+    });
     const moved = (route: Route, heir: Seat) => this.#takeovers.moved(route, heir);
     const routes = new Routes(mode !== "none", { settings, mapping, counters, sink, quietLog, moved });
     const observer = context.observer ?? null;

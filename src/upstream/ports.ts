@@ -8,6 +8,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Random } from "#base/random.ts";
 import type { StateMode } from "#protocol/event.ts";
+import type { ConnectionSource } from "./connections.ts";
 import type { FeedCounters } from "./feed-counters.ts";
 import type { LinkStateName } from "./link-life.ts";
 import type { LinkReason } from "./link-reason.ts";
@@ -114,6 +115,8 @@ export interface FeedContext {
   readonly sink: FeedSink;
   /** Keeps last event ids beyond the process's life. Absent: they are not kept. */
   readonly cursors?: CursorBook;
+  /** The network of the feed of this name. Absent: sockets. */
+  readonly connections?: (feed: string) => ConnectionSource;
   /** Told what becomes of links, as it happens. */
   readonly observer?: LinkObserver;
 }

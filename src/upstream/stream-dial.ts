@@ -1,6 +1,6 @@
 import type { Clock } from "#base/clock.ts";
 import type { Claim, Claimant } from "./claim.ts";
-import type { Connections } from "./connections.ts";
+import type { ConnectionSource } from "./connections.ts";
 import type { Dial, DialListener, DialRequest } from "./dialer.ts";
 import { lastEventIdField } from "./event-stream.ts";
 import type { Exchange, ExchangeEnd, ExchangeHeaders, ExchangeListener } from "./exchange.ts";
@@ -19,7 +19,7 @@ export class StreamDial implements Dial {
   readonly #origin: string;
   readonly #listener: DialListener;
   readonly #clock: Clock;
-  readonly #connections: Connections;
+  readonly #connections: ConnectionSource;
   /** What is under way: a connection, then the request on it. Only the last one's callbacks count. */
   #leg: Leg | null = null;
   #isOpen = false;
@@ -29,7 +29,7 @@ export class StreamDial implements Dial {
   #leftOrigin = false;
   #started = false;
 
-  constructor(request: DialRequest, listener: DialListener, clock: Clock, connections: Connections) {
+  constructor(request: DialRequest, listener: DialListener, clock: Clock, connections: ConnectionSource) {
     this.#request = request;
     this.#listener = listener;
     this.#clock = clock;
