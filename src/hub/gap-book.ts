@@ -3,12 +3,24 @@ import type { TopicMatcher } from "#protocol/topic-matcher.ts";
 /** Gaps that are remembered one by one. Of what went before them only the last sequence is. */
 const GAPS_MAX = 1024;
 
+export interface NotedGap {
+  readonly sequence: number;
+  readonly topics: readonly string[];
+}
+
+/** What a gap book of the next life needs to know. */
+export interface GapMemory {
+  readonly gaps: readonly NotedGap[];
+  /** There were others before this sequence, of topics that are not known. */
+  readonly forgottenThrough: number;
+}
+
 /**
  * Where in the log events are missing that should have come: for resumes by pattern, which know no topics by name.
  * A gap has a sequence number of its own, so that a cursor stands either before it or after it.
  */
 export class GapBook {
-  readonly #gaps: { readonly sequence: number; readonly topics: readonly string[] }[] = [];
+  readonly #gaps: NotedGap[] = [];
   #forgottenThrough = 0;
   #newest = 0;
 
@@ -34,5 +46,23 @@ export class GapBook {
   /** Nobody resumes from before this sequence any more. */
   forgetThrough(sequence: number): void {
     while (this.#gaps.length > 0 && (this.#gaps[0]?.sequence ?? 0) <= sequence) this.#gaps.shift();
+  }
+
+  memory(): GapMemory {
+    return { gaps: [...this.#gaps], forgottenThrough: this.#forgottenThrough };
+  }
+
+  /** Takes over what the life before knew. */
+  restore({ gaps, forgottenThrough }: GapMemory): void {
+    this.#forgottenThrough = forgottenThrough;
+    this.#newest = forgottenThrough;
+    for (const { sequence, topics } of gaps) this.note(sequence, topics);
+  }
+
+  /** Events before this sequence are missing, and nobody knows of which topics. */
+  distrustThrough(sequence: number): void {
+    this.#gaps.length = 0;
+    this.#forgottenThrough = sequence;
+    this.#newest = sequence;
   }
 }

@@ -3,61 +3,24 @@
  * come back, and hands it to whoever subscribes. Pure: no socket, no timer; time comes in as an argument. It may use
  * `base` and `protocol`; it knows no transport and no feed.
  */
-import { CodedError } from "#base/errors.ts";
 import type { Publication } from "#protocol/event.ts";
 import type { TopicMatcher } from "#protocol/topic-matcher.ts";
 import { GapBook } from "./gap-book.ts";
 import { HubEvent } from "./hub-event.ts";
-import { Log, type LogBounds } from "./log.ts";
-import { ChainReader, type LogReader, ScanReader } from "./log-reader.ts";
+import { type FollowedLog, Log } from "./log.ts";
+import { ChainReader, type LogReader, readHistory, ScanReader } from "./log-reader.ts";
+import type { HubMemory, RememberedEvent, RememberedState } from "./memory.ts";
+import type { Demand, HistoryQuery, HubOptions, HubStats } from "./ports.ts";
 import { StateStore } from "./state-store.ts";
-import { type EventSink, PatternGroup, Subscription, Topic } from "./topic.ts";
+import { type EventSink, PatternGroup, Subscription, subscriptionsOf, Topic, TopicRefused } from "./topic.ts";
 
 export type { HubEvent } from "./hub-event.ts";
+export type { FollowedLog } from "./log.ts";
 export type { LogReader } from "./log-reader.ts";
+export type { HubMemory, RememberedEvent, RememberedState } from "./memory.ts";
+export type { Demand, DemandVerdict, HistoryQuery, HubOptions, HubStats } from "./ports.ts";
 export type { EventSink, Gap, Subscription } from "./topic.ts";
-
-export interface HubOptions {
-  /** Names this life of the log; another life has another epoch. */
-  readonly epoch: string;
-  readonly log: LogBounds;
-  /** Most bytes of topics' states. */
-  readonly stateBytesMax: number;
-  /** Wall-clock time in milliseconds. */
-  readonly nowMs: () => number;
-  /** Told when a topic gets its first exact subscriber and when it loses its last. */
-  readonly demand?: Demand;
-}
-
-/**
- * What becomes of a wish for a topic. `held`: its events have come without a break; `begun`: they come from now on,
- * and what went before is not known; `full`: they can't be had.
- */
-export type DemandVerdict = "held" | "begun" | "full";
-
-export interface Demand {
-  wanted(topic: string): DemandVerdict;
-  unwanted(topic: string): void;
-}
-
-export interface HubStats {
-  readonly topics: number;
-  readonly topicsWithState: number;
-  readonly subscribers: number;
-  readonly patterns: number;
-  readonly logEvents: number;
-  readonly logBytes: number;
-  readonly stateBytes: number;
-  readonly head: number;
-}
-
-export interface HistoryQuery {
-  /** Only events after this sequence (or before it, with `reverse`); absent: from the end of what is held. */
-  readonly afterSequence?: number;
-  readonly limit: number;
-  /** Newest first. */
-  readonly reverse: boolean;
-}
+export { TopicRefused } from "./topic.ts";
 
 export class Hub {
   readonly #log: Log;
@@ -126,12 +89,8 @@ export class Hub {
     if (selector.type === "exact") this.#demandTopic(selector.pattern);
     const subscription = new Subscription(sink, selector, (ended) => this.#detach(ended));
     this.#subscribers++;
-    if (selector.type === "exact") {
-      const topic = this.#topicOf(selector.pattern);
-      topic.subscribers.add(subscription);
-    } else {
-      this.#groupOf(selector).subscribers.add(subscription);
-    }
+    const holder = selector.type === "exact" ? this.#topicOf(selector.pattern) : this.#groupOf(selector);
+    holder.subscribers.add(subscription);
     return subscription;
   }
 
@@ -206,16 +165,8 @@ export class Hub {
 
   /** Held events of one topic. */
   history(name: string, query: HistoryQuery): HubEvent[] {
-    const events: HubEvent[] = [];
     const topic = this.#topics.get(name);
-    if (topic === undefined || query.limit <= 0) return events;
-    const from = query.afterSequence;
-    let node = query.reverse ? topic.last : from === undefined ? topic.first : topic.firstAfter(from);
-    while (node !== null && events.length < query.limit) {
-      if (!query.reverse || from === undefined || node.event.sequence < from) events.push(node.event);
-      node = query.reverse ? node.previous : node.next;
-    }
-    return events;
+    return topic === undefined ? [] : readHistory(topic, query);
   }
 
   /** The exact subscribers of a topic. */
@@ -239,6 +190,72 @@ export class Hub {
     this.#log.squeeze(share);
     this.#states.squeeze(share);
     this.evict();
+  }
+
+  /** The log for whoever keeps a copy. `advanced` is called with each number given away, before anybody gets the event. */
+  follow(advanced: () => void): FollowedLog {
+    this.#log.advanced = advanced;
+    return this.#log;
+  }
+
+  /** What a hub of the next life needs to know, beside the events, to vouch for what this one vouches for. */
+  memory(): HubMemory {
+    return {
+      head: this.#log.head,
+      evictedThrough: this.#log.evictedThrough,
+      forgottenThrough: this.#forgottenThrough,
+      topics: Array.from(this.#topics.values(), ({ name, evictedThrough }) => [name, evictedThrough]),
+      gaps: this.#gaps.memory(),
+    };
+  }
+
+  /** The states of topics, those changed longest ago first. */
+  states(): IterableIterator<RememberedState> {
+    return this.#states.remembered();
+  }
+
+  /**
+   * Takes over what a hub of the life before had, before anybody uses this one.
+   *
+   * @param events in order; those that the memory knows to be let go are left out
+   * @throws Error when the hub was used already
+   */
+  restore(
+    memory: HubMemory,
+    events: Iterable<RememberedEvent>,
+    states: Iterable<RememberedState> = [],
+  ): void {
+    if (this.#log.head > 0 || this.#topics.size > 0)
+      throw new Error("a hub that is in use can't be restored");
+    this.#forgottenThrough = memory.forgottenThrough;
+    const evicted = new Map(memory.topics);
+    const topicOf = (name: string) => {
+      const topic = this.#topicOf(name);
+      topic.evictedThrough = evicted.get(name) ?? memory.forgottenThrough;
+      return topic;
+    };
+    this.#log.beginAfter(memory.evictedThrough);
+    for (const { sequence, timeMs, publication } of events) {
+      if (sequence <= this.#log.head || sequence > memory.head) continue;
+      this.#log.skipTo(sequence - 1);
+      const event = new HubEvent(sequence, timeMs, publication, this.#log);
+      this.#log.append(event, [...new Set(publication.topics)].map(topicOf));
+      if (event.id !== null && !this.#ids.has(event.id)) this.#ids.set(event.id, event);
+    }
+    this.#log.skipTo(memory.head);
+    for (const state of states) this.#states.recall(topicOf(state.topic), state);
+    for (const [name, through] of memory.topics)
+      if (!this.#topics.has(name)) this.#forgottenThrough = Math.max(this.#forgottenThrough, through);
+    this.#gaps.restore(memory.gaps);
+    this.evict();
+  }
+
+  /** From now on no resume from before is exact, of any topic: nobody knows what is missing. Events held stay. */
+  distrust(): void {
+    const sequence = this.#log.skip();
+    this.#forgottenThrough = sequence;
+    for (const topic of this.#topics.values()) topic.evictedThrough = sequence;
+    this.#gaps.distrustThrough(sequence);
   }
 
   /** Every topic that is known, for the sweep; topics may come and go meanwhile. */
@@ -341,9 +358,8 @@ export class Hub {
     let topic = this.#topics.get(name);
     if (topic === undefined) {
       topic = new Topic(name, this.#forgottenThrough);
-      for (const group of this.#patterns.values()) {
+      for (const group of this.#patterns.values())
         if (group.matcher.matches(name)) topic.patterns.push(group);
-      }
       this.#topics.set(name, topic);
     }
     return topic;
@@ -357,9 +373,7 @@ export class Hub {
     let group = this.#patterns.get(matcher.key);
     if (group === undefined) {
       group = new PatternGroup(matcher);
-      for (const topic of this.#topics.values()) {
-        if (matcher.matches(topic.name)) topic.patterns.push(group);
-      }
+      for (const topic of this.#topics.values()) if (matcher.matches(topic.name)) topic.patterns.push(group);
       this.#patterns.set(matcher.key, group);
     }
     return group;
@@ -380,16 +394,4 @@ export class Hub {
     if (this.#publishing)
       throw new Error("a sink subscribed or unsubscribed while the hub was delivering an event");
   }
-}
-
-/** A topic that its feed has no room for. */
-export class TopicRefused extends CodedError<"topic_refused"> {
-  constructor(topic: string) {
-    super("topic_refused", `there is no room for ${topic}: every link of its feed is full`);
-  }
-}
-
-function* subscriptionsOf(topic: Topic): IterableIterator<Subscription> {
-  yield* topic.subscribers;
-  for (const group of topic.patterns) yield* group.subscribers;
 }

@@ -2,6 +2,7 @@ import type { TopicMatcher } from "#protocol/topic-matcher.ts";
 import type { GapBook } from "./gap-book.ts";
 import type { HubEvent } from "./hub-event.ts";
 import type { Log } from "./log.ts";
+import type { HistoryQuery } from "./ports.ts";
 import type { ChainNode, Topic } from "./topic.ts";
 
 /**
@@ -122,4 +123,16 @@ export class ScanReader implements LogReader {
     }
     return verdict;
   }
+}
+
+/** Held events of one topic. */
+export function readHistory(topic: Topic, { afterSequence: from, limit, reverse }: HistoryQuery): HubEvent[] {
+  const events: HubEvent[] = [];
+  if (limit <= 0) return events;
+  let node = reverse ? topic.last : from === undefined ? topic.first : topic.firstAfter(from);
+  while (node !== null && events.length < limit) {
+    if (!reverse || from === undefined || node.event.sequence < from) events.push(node.event);
+    node = reverse ? node.previous : node.next;
+  }
+  return events;
 }

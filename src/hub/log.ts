@@ -8,13 +8,21 @@ export interface LogBounds {
   readonly ageMaxMs: number;
 }
 
+/** What somebody sees who keeps a copy of the log. */
+export interface FollowedLog {
+  readonly head: number;
+  readonly evictedThrough: number;
+  /** Null: not held, or no event. */
+  eventAt(sequence: number): HubEvent | null;
+}
+
 const CAPACITY_MIN = 1024;
 
 /**
  * The hub's ordered memory of events: a ring by sequence number, bounded by bytes and age, with a chain through it
  * for each topic, so that replaying one topic does not read the others.
  */
-export class Log implements Ledger {
+export class Log implements Ledger, FollowedLog {
   readonly epoch: string;
   readonly #bounds: LogBounds;
   readonly #released: { topic(topic: Topic): void; event(event: HubEvent): void };
@@ -25,6 +33,8 @@ export class Log implements Ledger {
   #head = 0;
   #evictedThrough = 0;
   bytes = 0;
+  /** Called with each sequence number that is given away; null: nobody cares. */
+  advanced: (() => void) | null = null;
 
   /** @param released told of each event let go, and of each topic that lost its last held event */
   constructor(
@@ -57,7 +67,25 @@ export class Log implements Ledger {
     if (this.length === this.#ring.length) this.#grow();
     this.#head++;
     this.#ring[this.#head & (this.#ring.length - 1)] = undefined;
+    this.advanced?.();
     return this.#head;
+  }
+
+  /** Begins after a sequence number that was given away in the life before. The log is empty. */
+  beginAfter(sequence: number): void {
+    this.#evictedThrough = sequence;
+    this.#head = sequence;
+    this.#first = sequence + 1;
+  }
+
+  /** Gives away every number through this one. */
+  skipTo(sequence: number): void {
+    if (this.length === 0 && sequence > this.#head) {
+      // Nothing is held, so that there is no need to hold numbers without events either.
+      this.#head = sequence;
+      this.#first = sequence + 1;
+    }
+    while (this.#head < sequence) this.skip();
   }
 
   /** Takes the event whose sequence is `head + 1`. */
@@ -74,6 +102,11 @@ export class Log implements Ledger {
     this.#head = event.sequence;
     this.#ring[event.sequence & (this.#ring.length - 1)] = canonical;
     event.hold();
+    this.advanced?.();
+  }
+
+  eventAt(sequence: number): HubEvent | null {
+    return this.at(sequence)?.event ?? null;
   }
 
   /** The canonical node of a sequence number, or null when it is not held. */

@@ -1,5 +1,6 @@
 import type { Publication } from "#protocol/event.ts";
 import { HubEvent, type Ledger } from "./hub-event.ts";
+import type { RememberedState } from "./memory.ts";
 import type { Topic } from "./topic.ts";
 import { isDeeperThan, type Json, mergePatch, NESTING_MAX, type TopicState } from "./topic-state.ts";
 
@@ -80,6 +81,29 @@ export class StateStore {
     };
     state.event = new HubEvent(latest.sequence, latest.timeMs, publication, this.#ledger);
     return state.event;
+  }
+
+  /** Every state, those changed longest ago first. Merged values may change afterwards. */
+  *remembered(): IterableIterator<RememberedState> {
+    for (const [{ name: topic }, { latest, merged }] of this.#byChange) {
+      const { sequence, timeMs, type, data } = latest;
+      const value = merged === undefined ? { data } : { merged };
+      yield { topic, sequence, timeMs, type, private: latest.private, value };
+    }
+  }
+
+  /** Gives a topic the state that it had in the life before. */
+  recall(topic: Topic, { sequence, timeMs, type, private: isPrivate, value }: RememberedState): void {
+    const merged = "merged" in value ? value.merged : undefined;
+    const data = "data" in value ? value.data : "";
+    const publication: Publication = { topics: [topic.name], data, type, private: isPrivate };
+    const latest = new HubEvent(sequence, timeMs, publication, this.#ledger);
+    const length = merged === undefined ? data.length : JSON.stringify(merged).length;
+    const bytes = STATE_OVERHEAD_BYTES + 2 * length;
+    topic.state = { latest, merged, event: null, bytes, measuredBytes: bytes };
+    this.#byChange.set(topic, topic.state);
+    this.#bytes += bytes;
+    this.#evict(topic);
   }
 
   /** Holds only this share of its bound from now on; 1: all of it. */

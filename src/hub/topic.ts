@@ -1,3 +1,4 @@
+import { CodedError } from "#base/errors.ts";
 import type { TopicMatcher } from "#protocol/topic-matcher.ts";
 import type { HubEvent } from "./hub-event.ts";
 import type { TopicState } from "./topic-state.ts";
@@ -125,6 +126,19 @@ export class Subscription implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+}
+
+/** All that would be handed an event of the topic: one that subscribes to several patterns, several times. */
+export function* subscriptionsOf(topic: Topic): IterableIterator<Subscription> {
+  yield* topic.subscribers;
+  for (const group of topic.patterns) yield* group.subscribers;
+}
+
+/** A topic that its feed has no room for. */
+export class TopicRefused extends CodedError<"topic_refused"> {
+  constructor(topic: string) {
+    super("topic_refused", `there is no room for ${topic}: every link of its feed is full`);
   }
 }
 

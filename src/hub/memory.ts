@@ -1,0 +1,37 @@
+import type { Publication } from "#protocol/event.ts";
+import type { GapMemory } from "./gap-book.ts";
+import type { Json } from "./topic-state.ts";
+
+/**
+ * What outlives a hub, in plain values: with its events and this a hub of the next life can vouch for every resume that
+ * the old one could have vouched for.
+ */
+export interface HubMemory {
+  /** The last sequence number that was given away. */
+  readonly head: number;
+  /** Sequence of the newest event that the log let go of; 0 for none. */
+  readonly evictedThrough: number;
+  /** Events of topics that are not known any more can't be vouched for up to here. */
+  readonly forgottenThrough: number;
+  /** Each known topic with the sequence up to which its events can't be vouched for. */
+  readonly topics: readonly (readonly [name: string, evictedThrough: number])[];
+  readonly gaps: GapMemory;
+}
+
+export interface RememberedEvent {
+  readonly sequence: number;
+  /** When the hub took it, in milliseconds since the Unix epoch. */
+  readonly timeMs: number;
+  readonly publication: Publication;
+}
+
+export interface RememberedState {
+  readonly topic: string;
+  /** Of the event that it is current at. */
+  readonly sequence: number;
+  readonly timeMs: number;
+  readonly type: string;
+  readonly private: boolean;
+  /** The last event's data, or the merged value. */
+  readonly value: { readonly data: string } | { readonly merged: Json };
+}
