@@ -195,11 +195,11 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
     let known = this.#cache.find(key);
     if (known === null) {
       const verified = await verifyAccessToken(token, this.#context);
-      known = { verified, identity: this.#identityOf(verified) };
-      this.#cache.remember(key, known);
+      known = { identity: this.#identityOf(verified), issuedAtMs: verified.issuedAtMs };
+      this.#cache.remember(key, known, verified.expiresAtMs);
     }
     const { sessionId, tokenId } = known.identity;
-    if (this.#revocations.isRevoked({ sessionId, tokenId, issuedAtMs: known.verified.issuedAtMs })) {
+    if (this.#revocations.isRevoked({ sessionId, tokenId, issuedAtMs: known.issuedAtMs })) {
       throw new AuthError("token_revoked", "the access token was revoked: sign in again");
     }
     return known.identity;

@@ -1,16 +1,19 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Clock } from "#base/clock.ts";
-import type { VerifiedToken } from "./access-token.ts";
 import type { Identity } from "./identity.ts";
 
-/** Most tokens remembered as good. */
-const REMEMBERED_MAX = 4096;
+/**
+ * Most tokens remembered as good: more than `limits.connections` has by default, since of clients that come back in a
+ * circle a smaller cache would remember none. Some 300 bytes each.
+ */
+const REMEMBERED_MAX = 32_768;
 /** How long at most, in milliseconds: an issuer that withdraws a key is believed after this. */
 const REMEMBER_MS = 60_000;
 
 export interface KnownToken {
-  readonly verified: VerifiedToken;
   readonly identity: Identity;
+  /** In milliseconds since the Unix epoch. */
+  readonly issuedAtMs: number;
 }
 
 /**
@@ -19,31 +22,51 @@ export interface KnownToken {
  */
 export class TokenCache {
   readonly #clock: Clock;
+  readonly #max: number;
+  /** In the order of their coming, which is nearly that of their ends. */
   readonly #known = new Map<string, KnownToken & { untilMs: number }>();
 
-  constructor(clock: Clock) {
+  /** @param max most tokens remembered; default 32,768 */
+  constructor(clock: Clock, max = REMEMBERED_MAX) {
     this.#clock = clock;
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#known.size;
   }
 
   static keyOf(token: string): string {
-    return createHash("sha256").update(token).digest("base64");
+    return hash("sha256", token, "base64");
   }
 
   find(key: string): KnownToken | null {
+    const nowMs = this.#clock.nowMs();
+    this.#forget(nowMs, this.#max);
     const known = this.#known.get(key);
-    if (known === undefined) return null;
-    if (known.untilMs > this.#clock.nowMs()) return known;
-    this.#known.delete(key);
-    return null;
+    // A token that ends early may stand behind others that do not.
+    return known !== undefined && known.untilMs > nowMs ? known : null;
   }
 
-  remember(key: string, known: KnownToken): void {
-    if (this.#known.size >= REMEMBERED_MAX) this.#known.delete(this.#known.keys().next().value as string);
-    const untilMs = Math.min(known.verified.expiresAtMs, this.#clock.nowMs() + REMEMBER_MS);
-    this.#known.set(key, { ...known, untilMs });
+  /** @param expiresAtMs when the token ends, in milliseconds since the Unix epoch */
+  remember(key: string, { identity, issuedAtMs }: KnownToken, expiresAtMs: number): void {
+    const nowMs = this.#clock.nowMs();
+    // Taken out first, so that it stands last again.
+    this.#known.delete(key);
+    this.#forget(nowMs, this.#max - 1);
+    const untilMs = Math.min(expiresAtMs, nowMs + REMEMBER_MS);
+    this.#known.set(key, { identity, issuedAtMs, untilMs });
   }
 
   clear(): void {
     this.#known.clear();
+  }
+
+  /** The oldest go, as far as they are past their time or too many: what a storm left does not stay. */
+  #forget(nowMs: number, max: number): void {
+    for (const [oldest, { untilMs }] of this.#known) {
+      if (untilMs > nowMs && this.#known.size <= max) break;
+      this.#known.delete(oldest);
+    }
   }
 }

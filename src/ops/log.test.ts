@@ -101,3 +101,30 @@ test("log: a process's lines go to standard error, and are there when it exits a
   assert.equal(ran.stdout, "");
   assert.match(ran.stderr, /^\{"level":"warn","time":\d+,"n":1,"msg":"last words"\}\n$/);
 });
+
+test("log: lines written in one turn and over several come in order and whole, close included", () => {
+  const program = `
+    import { openLog } from ${JSON.stringify(new URL("./log.ts", import.meta.url).href)};
+    const log = openLog();
+    for (let n = 0; n < 1000; n++) log.info({ n }, "burst");
+    setImmediate(() => {
+      for (let n = 1000; n < 1010; n++) log.info({ n }, "later");
+      log.close();
+      process.kill(process.pid, "SIGKILL");
+    });
+  `;
+  const ran = spawnSync(
+    process.execPath,
+    ["--conditions=streamkeeper-source", "--input-type=module", "-e", program],
+    { encoding: "utf8", env: { ...process.env, STREAMKEEPER_LOG: "info" } },
+  );
+  assert.equal(ran.signal, "SIGKILL");
+  const numbers = ran.stderr
+    .trimEnd()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as { n: number }).n);
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: 1010 }, (_, n) => n),
+  );
+});

@@ -38,6 +38,8 @@ export interface Log extends Logger {
  * stuck terminal or log collector must not stop the gateway or fill its memory.
  */
 const BUFFER_BYTES_MAX = 1024 * 1024;
+/** Lines of one turn that are kept together, in UTF-16 code units; small beside `BUFFER_BYTES_MAX`, which bounds them all. */
+const TURN_LENGTH_MAX = 16 * 1024;
 
 /**
  * Opens the log: one JSON object a line, `time` in milliseconds since the Unix epoch, `level` as a word, secrets taken
@@ -50,7 +52,7 @@ export function openLog(options: LogOptions = {}): Log {
     options.level ?? (options.env ?? process.env).STREAMKEEPER_LOG ?? LogLevel.info,
   );
   const output =
-    options.destination === undefined ? openStandardError() : new GivenDestination(options.destination);
+    options.destination === undefined ? new StandardError() : new GivenDestination(options.destination);
   const lines = pino(
     {
       level,
@@ -104,22 +106,43 @@ class GivenDestination implements Output {
   flush(): void {}
 }
 
-function openStandardError(): Output {
-  // Asynchronous, since a full pipe would otherwise stop the event loop; pino flushes it when the process exits.
-  const stream = pino.destination({ fd: 2, sync: false, maxLength: BUFFER_BYTES_MAX });
-  let linesDropped = 0;
-  stream.on("drop", () => linesDropped++);
-  return {
-    get linesDropped() {
-      return linesDropped;
-    },
-    write: (line) => stream.write(line),
-    flush: () => {
-      try {
-        stream.flushSync();
-      } catch {
-        // Not open yet, or its reader is gone: nobody is left to tell.
-      }
-    },
-  };
+/**
+ * Hands the lines of one turn of the event loop over in one piece: in a storm a turn has many, and each write by itself
+ * costs as much as making the line did.
+ */
+class StandardError implements Output {
+  linesDropped = 0;
+  // Asynchronous, since a full pipe would otherwise stop the event loop.
+  readonly #stream = pino.destination({ fd: 2, sync: false, maxLength: BUFFER_BYTES_MAX });
+  #turn = "";
+  readonly #onExit = () => this.flush();
+
+  constructor() {
+    this.#stream.on("drop", (lines: string) => {
+      this.linesDropped += lines.split("\n").length - 1;
+    });
+    process.once("exit", this.#onExit);
+  }
+
+  write(line: string): void {
+    if (this.#turn === "") setImmediate(() => this.#handOver());
+    this.#turn += line;
+    if (this.#turn.length > TURN_LENGTH_MAX) this.#handOver();
+  }
+
+  flush(): void {
+    process.removeListener("exit", this.#onExit);
+    try {
+      this.#handOver();
+      this.#stream.flushSync();
+    } catch {
+      // Not open yet, or its reader is gone: nobody is left to tell.
+    }
+  }
+
+  #handOver(): void {
+    const lines = this.#turn;
+    this.#turn = "";
+    if (lines !== "") this.#stream.write(lines);
+  }
 }
