@@ -305,7 +305,7 @@ describe("feed", () => {
       return rig.feed.stats().links.length === 1;
     });
     await rig.caughtUp();
-    assert.ok(rig.server.streamsPeak <= 3);
+    assert.ok(rig.server.streamsPeak <= 2);
     assert.equal(rig.gaps.length, 0);
     rig.assertExact();
   });

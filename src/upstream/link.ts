@@ -42,7 +42,7 @@ export interface LinkContext {
   readonly dialer: Dialer;
   readonly counters: FeedCounters;
   readonly feed: string;
-  readonly observer: LinkObserver | null;
+  readonly observer?: LinkObserver | null;
 }
 
 /**

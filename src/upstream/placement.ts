@@ -9,6 +9,8 @@ export interface PlacedLink {
   readonly settled: boolean;
   /** `down`: it waits for its next attempt, or for none. */
   readonly state: "connecting" | "open" | "down";
+  /** Whether it has a last event id: closed and opened again, it loses nothing. */
+  readonly resumable: boolean;
 }
 
 export type PlacementChange =
@@ -20,7 +22,7 @@ export type PlacementChange =
   | { readonly do: "close"; readonly link: number }
   /**
    * A new link for all held keys of these ones and for the given ones. It is opened before they are closed; or
-   * after, with `inPlace`, since there is no room for one link more.
+   * after the first of them is, with `inPlace`, since there is no room for one link more.
    */
   | {
       readonly do: "replace";
@@ -31,10 +33,7 @@ export type PlacementChange =
 
 export interface PlacementLimits {
   readonly keysPerLink: number;
-  /**
-   * Of all links at any time, those that replace others included. One more, for a moment, is what a rotation may take,
-   * or a merger that has no place free, or a request that finds out whether a key is rejected: one of them at a time.
-   */
+  /** Of all links at any time, those that replace others included. One more, for a moment, is what a rotation may take. */
   readonly linksMax: number;
 }
 
@@ -42,7 +41,8 @@ export interface PlacementLimits {
  * Where keys go. Keys without a link get a new one, so that no other link is disturbed, while there is more than one
  * place left; the last place is kept for replacing links before they are closed, and used for new ones only when
  * every other link is full. In quiet times sparse links are merged into one, and a link that half of its keys have
- * left is replaced by a leaner one; one such change at a time.
+ * left is replaced by a leaner one; one such change at a time. With no place left, they are merged only if the first
+ * of them can be closed before and resumed by the new link; a leaner link would win nothing.
  *
  * Keys that find no place now find one when the links that connect, or are being replaced, have come to rest.
  */
@@ -74,7 +74,9 @@ export function planPlacement(
     if (!isSettled) return changes;
     const inPlace = live >= linksMax;
     const roomy = staying.filter((link) => room(link) > 0 && link.state !== "connecting");
-    for (const link of byFit(roomy, homeless.length - placed, room)) {
+    // An open link can be replaced before it is closed, so that nothing has to be resumed.
+    const open = inPlace ? [] : roomy.filter((link) => link.state === "open");
+    for (const link of byFit(open.length > 0 ? open : roomy, homeless.length - placed, room)) {
       const keys = homeless.slice(placed, placed + room(link));
       placed += keys.length;
       if (link.state === "down") changes.push({ do: "join", link: link.id, keys });
@@ -84,10 +86,9 @@ export function planPlacement(
     return changes;
   }
   if (quiet && changes.length === 0 && isSettled) {
-    // With no place free a merger takes one link more for a moment, since it wins one: only with one free can links
-    // be replaced before they are closed. A leaner link wins none.
-    const sparse = sparseLinks(staying, keysPerLink, live < linksMax);
-    if (sparse.length > 0) changes.push({ do: "replace", links: sparse, keys: [], inPlace: false });
+    const inPlace = live >= linksMax;
+    const sparse = sparseLinks(staying, keysPerLink, inPlace);
+    if (sparse.length > 0) changes.push({ do: "replace", links: sparse, keys: [], inPlace });
   }
   return changes;
 }
@@ -103,17 +104,19 @@ function byFit(
   return fitting === undefined ? byRoom : [fitting];
 }
 
-function sparseLinks(links: readonly PlacedLink[], keysPerLink: number, hasPlace: boolean): number[] {
+function sparseLinks(links: readonly PlacedLink[], keysPerLink: number, inPlace: boolean): number[] {
   const byHeld = links.filter((link) => link.state === "open").sort((a, b) => a.held - b.held);
-  const merged: number[] = [];
+  const merged: PlacedLink[] = [];
   let held = 0;
   for (const link of byHeld) {
     if (held + link.held > keysPerLink) break;
     held += link.held;
-    merged.push(link.id);
+    merged.push(link);
   }
-  if (merged.length > 1) return merged;
-  if (!hasPlace) return [];
+  const first = inPlace ? merged.find((link) => link.resumable) : merged[0];
+  if (merged.length > 1 && first !== undefined)
+    return [first.id, ...merged.filter((link) => link !== first).map((link) => link.id)];
+  if (inPlace) return [];
   const lean = byHeld.find((link) => link.keys > link.held && link.keys >= 2 * link.held);
   return lean === undefined ? [] : [lean.id];
 }

@@ -20,10 +20,14 @@ export interface PoolParts {
   planIn(delayMs: number): void;
 }
 
-/** Tells, counts and logs once that events may be missing which a link should have brought. */
-export function tellGap(parts: PoolParts, seat: Seat, reason: LinkReason, atMs: number): void {
-  const { settings, context, counters, quietLog, routes } = parts;
-  const topics = routes.topicsOf(seat);
+/** Tells, counts and logs once that events may be missing which a link should have brought. Default topics: all of the link's. */
+export function tellGap(
+  parts: PoolParts,
+  seat: Seat,
+  { reason, atMs }: { readonly reason: LinkReason; readonly atMs: number },
+  topics: readonly string[] = parts.routes.topicsOf(seat),
+): void {
+  const { settings, context, counters, quietLog } = parts;
   if (topics.length === 0) return;
   const downMs = context.clock.monotonicMs() - atMs;
   const fields = { feed: settings.name, reason, downMs };

@@ -53,7 +53,17 @@ export class Pool implements LinkOwner {
       connections: context.connections?.(feed),
     });
     const moved = (route: Route, heir: Seat) => this.#takeovers.moved(route, heir);
-    const routes = new Routes(mode !== "none", { settings, mapping, counters, sink, quietLog, moved });
+    const lost = (route: Route, seat: Seat) =>
+      tellGap(this.#parts, seat, { reason: "replaced", atMs: this.#nowMs }, routes.topicsOfKeys([route.key]));
+    const routes: Routes = new Routes(mode !== "none", {
+      settings,
+      mapping,
+      counters,
+      sink,
+      quietLog,
+      moved,
+      lost,
+    });
     const observer = context.observer ?? null;
     const linkContext = { clock, random, log, quietLog, dialer, counters, feed, observer };
     const seats = new Seats(routes, (id) => new Link(id, this, linkContext, { health, retry }));
@@ -159,10 +169,10 @@ export class Pool implements LinkOwner {
     if (seat !== undefined) seat.keys = routes.keysOf(seat);
     const url = expandUrl(urls[seat?.urlAt ?? 0] ?? urls[0], seat?.keys ?? []);
     const takeover = seat?.takingOver ?? null;
-    if (takeover === null) return { url, headers, lastEventId: link.lastEventId };
-    for (const route of takeover.pending) route.handover?.events.heirDialled();
-    const lastEventId = takeover.resumes ? (takeover.from[0]?.link.lastEventId ?? "") : "";
-    return { url, headers, lastEventId };
+    for (const route of takeover?.pending ?? []) route.handover?.events.heirDialled();
+    if (takeover?.resumes) return { url, headers, lastEventId: takeover.from[0]?.link.lastEventId ?? "" };
+    if (seat !== undefined && link.lastEventId === "") this.#fallBack(seat);
+    return { url, headers, lastEventId: link.lastEventId };
   }
 
   event(link: Link, event: StreamEvent): void {
@@ -175,7 +185,7 @@ export class Pool implements LinkOwner {
     const seat = this.#parts.seats.get(link.id);
     if (seat === undefined) return;
     const { lost } = seat;
-    if (lost !== null && !resumed) tellGap(this.#parts, seat, lost.reason, lost.atMs);
+    if (lost !== null && !resumed) tellGap(this.#parts, seat, lost);
     seat.lost = null;
     seat.aged = false;
     const failBackMs = 2 * this.#parts.settings.retry.maxMs;
@@ -212,6 +222,17 @@ export class Pool implements LinkOwner {
 
   holdBackMs(link: Link): number {
     return this.#breaker.holdBackMs(link);
+  }
+
+  /** It had taken over and has broken before an event of its own. */
+  #fallBack(seat: Seat): void {
+    const { fallback, link } = seat;
+    seat.fallback = null;
+    if (fallback === null) return;
+    const { routes } = this.#parts;
+    link.lastEventId = fallback.lastEventId;
+    const others = routes.heldBy([seat]).filter(({ key }) => !fallback.keys.has(key));
+    routes.rejoin(others, seat);
   }
 
   /** URLs in turn; the first one again when a link that had been healthy is lost. */
@@ -260,6 +281,8 @@ export class Pool implements LinkOwner {
   #plan(): void {
     const { routes, seats, limits } = this.#parts;
     const nowMs = this.#nowMs;
+    const catchUpMs = routes.settleRejoined(nowMs);
+    if (catchUpMs !== null) this.#planIn(catchUpMs);
     const quietAtMs = this.#keysChangedAtMs + QUIET_MS;
     const mayReplace = nowMs >= this.#replaceNotBeforeMs;
     if (routes.whole === null) {
@@ -284,13 +307,12 @@ export class Pool implements LinkOwner {
         keys: seat.keys.length,
         held: (held.get(seat) ?? 0) + (seat.takingOver?.pending.size ?? 0),
         settled: isSettled(seat),
-        state: placedState(seat.link),
+        state: this.#placedState(seat),
+        resumable: seat.link.lastEventId !== "",
       }));
-    const isProbeWithin = this.#ward.isProbing && seats.size <= linksMax;
-    const free = { keysPerLink, linksMax: isProbeWithin ? linksMax - 1 : linksMax };
+    const free = { keysPerLink, linksMax: this.#ward.isProbing ? linksMax - 1 : linksMax };
     const homeless = routes.homeless().map((route) => route.key);
-    const mayMerge = quiet && mayReplace && seats.size <= linksMax;
-    for (const change of planPlacement(placed, homeless, free, mayMerge)) {
+    for (const change of planPlacement(placed, homeless, free, quiet && mayReplace)) {
       if (change.do !== "replace" || mayReplace) this.#change(change);
     }
   }
@@ -308,16 +330,21 @@ export class Pool implements LinkOwner {
       case "join": {
         const keys = this.#ward.vetted(change.keys);
         if (keys.length === 0) break;
-        routes.assignResumed(routes.those(keys), seatOf(change.link));
-        seatOf(change.link).link.open();
+        const seat = seatOf(change.link);
+        const joining = routes.those(keys);
+        for (const route of joining) routes.assign(route, seat);
+        routes.rejoin(joining, seat);
+        seat.link.open();
         break;
       }
       case "replace": {
         const keys = this.#ward.vetted(change.keys);
         if (keys.length === 0 && change.keys.length > 0) break;
-        const from = change.links.map(seatOf);
-        if (change.inPlace) this.#takeovers.replaceInPlace(from[0] as Seat, routes.those(keys));
-        else this.#takeovers.replace(from, routes.those(keys));
+        const from = change.links.map(seatOf) as [Seat, ...Seat[]];
+        const added = routes.those(keys);
+        if (!change.inPlace) this.#takeovers.replace(from, added);
+        else if (from.length === 1) this.#takeovers.replaceInPlace(from[0], added);
+        else this.#takeovers.mergeInPlace(from);
         break;
       }
     }
@@ -345,7 +372,7 @@ export class Pool implements LinkOwner {
   #rotate(): void {
     const seats = [...this.#parts.seats];
     if (!seats.every(isSettled)) return;
-    const open = seats.filter((seat) => seat.link.state.name === "open");
+    const open = seats.filter((seat) => this.#placedState(seat) === "open");
     const aged = open.find((seat) => seat.aged);
     if (aged !== undefined) {
       this.#takeovers.replace([aged], []);
@@ -359,9 +386,11 @@ export class Pool implements LinkOwner {
     if (waitMs > 0) this.#planIn(waitMs);
     else this.#takeovers.replace([next], [], 0);
   }
-}
 
-function placedState(link: Link): PlacedLink["state"] {
-  const { name } = link.state;
-  return name === "open" || name === "connecting" ? name : "down";
+  /** A link that has not caught up is waited for, like one that connects. */
+  #placedState(seat: Seat): PlacedLink["state"] {
+    const { name } = seat.link.state;
+    if (name === "open") return this.#parts.routes.isInDoubt(seat) ? "connecting" : "open";
+    return name === "connecting" ? name : "down";
+  }
 }

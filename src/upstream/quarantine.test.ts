@@ -156,6 +156,7 @@ describe("rejected link", () => {
         ...[...proven].map((key) => ({ key, proven: true })),
         ...[...unproven].map((key) => ({ key, proven: false })),
       ],
+      gone: 0,
       isProbe: false,
       rejections: 1,
       acceptsOthers: false,
@@ -172,6 +173,11 @@ describe("rejected link", () => {
     assert.deepEqual(link("", "X"), { do: "stay" });
     assert.deepEqual(link("", "X", { othersWait: true }), { do: "part", keep: [], suspects: ["X"] });
     assert.deepEqual(link("", "X", { acceptsOthers: true }), { do: "part", keep: [], suspects: ["X"] });
+  });
+
+  test("rejected link: what was let go meanwhile is to blame before keys that were accepted once", () => {
+    assert.deepEqual(link("AB", "", { gone: 1 }), { do: "part", keep: ["A", "B"], suspects: [] });
+    assert.deepEqual(link("A", "X", { gone: 1 }), { do: "part", keep: ["A"], suspects: ["X"] });
   });
 
   test("rejected link: of accepted keys alone the feed is to blame, once, unless it accepts others", () => {

@@ -12,6 +12,9 @@ import type { Random } from "#base/random.ts";
  *                 └──────────── convicted
  * ```
  *
+ * Where there is no place for a link more, they are asked for together with keys that were accepted before, which
+ * comes to the same: if that is rejected, they are to blame.
+ *
  * Pure: it holds no socket and no timer, and says what may be asked when. One request at a time, `paceMinMs` apart;
  * further apart, up to `paceMaxMs`, while the feed accepts nothing at all, since then the keys are hardly to blame.
  * Whoever was convicted in such a time is asked again as soon as the feed accepts anything. Halving n keys of which
@@ -59,8 +62,8 @@ export class Quarantine<Trace> {
    * A request was rejected.
    *
    * @param suspects the keys that may be to blame
-   * @param asked how many keys the request asked for
-   * @param acceptsOthers whether another link of the feed is open now
+   * @param asked how many keys the request asked for that may be to blame
+   * @param acceptsOthers whether another link of the feed is open now, or was accepted with others of these keys
    */
   rejected(
     suspects: Group<Trace>,
@@ -125,15 +128,24 @@ export class Quarantine<Trace> {
     }
   }
 
-  /** What to ask for now, by a request of its own, or null. It is not held here any more. */
-  next(nowMs: number): Group<Trace> | null {
+  /**
+   * What to ask for now, by a request of its own, or null. It is not held here any more.
+   *
+   * @param keysMax most keys that there is room for
+   * @param convicts whether convicted keys may be asked for, when nothing else is
+   */
+  next(nowMs: number, keysMax = Number.POSITIVE_INFINITY, convicts = true): Group<Trace> | null {
     const { paceMinMs, paceMaxMs } = this.#settings;
     if (nowMs < this.#notBeforeMs) return null;
     const group = this.#suspected.shift();
     if (group !== undefined) {
       this.#notBeforeMs = nowMs + paceMinMs / 2;
-      return group;
+      const { keys, trace } = group;
+      if (keys.length <= keysMax) return group;
+      this.#suspected.unshift({ keys: keys.slice(keysMax), trace });
+      return { keys: keys.slice(0, keysMax), trace };
     }
+    if (!convicts) return null;
     const [first] = this.#convicted;
     if (first === undefined || nowMs < Math.max(first[1].dueMs, this.#convictsNotBeforeMs)) return null;
     const [key, { trace }] = first;
@@ -204,6 +216,8 @@ export const CONVICTED_MAX = 10_000;
 export interface RejectedLink {
   /** Its keys; `proven`: a request that asked for it was accepted once. */
   readonly keys: readonly { readonly key: string; readonly proven: boolean }[];
+  /** Keys that its request asked for and that were let go since. */
+  readonly gone: number;
   /** Whether it was opened to find out whether its keys are to blame. */
   readonly isProbe: boolean;
   /** Rejections in a row, this one included. */
@@ -226,12 +240,14 @@ export type Judgement =
  * that the link gets one more chance as it is, which loses nothing of what it can resume.
  */
 export function judgeRejection(link: RejectedLink): Judgement {
-  const { keys, isProbe, rejections, acceptsOthers, othersWait } = link;
+  const { keys, gone, isProbe, rejections, acceptsOthers, othersWait } = link;
   const all = keys.map(({ key }) => key);
   if (isProbe) return { do: "part", keep: [], suspects: all };
   const proven = keys.filter((each) => each.proven).map(({ key }) => key);
   const isUndisturbing = !acceptsOthers && !othersWait;
   if (keys.length === 0 || (isUndisturbing && keys.length === 1)) return { do: "stay" };
+  // The others are gone already, and were more to blame.
+  if (proven.length === keys.length && gone > 0) return { do: "part", keep: proven, suspects: [] };
   if (proven.length === keys.length) {
     return isUndisturbing && rejections < 2 ? { do: "stay" } : { do: "part", keep: [], suspects: all };
   }

@@ -5,11 +5,11 @@ import { Handover } from "./handover.ts";
 import type { Mapping, MappingFault } from "./mapping.ts";
 import type { FeedEvent, FeedSettings, FeedSink } from "./ports.ts";
 import type { QuietLog } from "./quiet-log.ts";
-import { RecentIds } from "./recent-ids.ts";
-import type { Route, Seat } from "./seat.ts";
+import { CATCH_UP_MS, Rejoin } from "./rejoin.ts";
+import type { Arrival, Route, Seat } from "./seat.ts";
 
-/** Events of a feed whose ids are remembered. */
-const RECENT_IDS_MAX = 4096;
+/** Keys whose last event is remembered after they were let go. */
+const DEPARTED_MAX = 16_384;
 
 export interface RoutesContext {
   readonly settings: FeedSettings;
@@ -19,6 +19,8 @@ export interface RoutesContext {
   readonly quietLog: QuietLog;
   /** A key has gone to the link that was to take it over. */
   moved(route: Route, heir: Seat): void;
+  /** More was held back of a key than can be kept: some of it may be missing. */
+  lost(route: Route, seat: Seat): void;
 }
 
 /**
@@ -30,7 +32,12 @@ export class Routes {
   /** The one route of a feed without keys in its URL; null in others. */
   readonly #whole: Route | null;
   readonly #routes = new Map<string, Route>();
-  readonly #recent = new RecentIds(RECENT_IDS_MAX);
+  /** Keys that were let go, and the id of the last event that was published of each. */
+  readonly #departed = new Map<string, string>();
+  /** Whether any of them had to be forgotten: then a key that is not among them may have been. */
+  #hasForgotten = false;
+  /** Routes with a `rejoin`. */
+  readonly #rejoining = new Set<Route>();
   // Of the event that is being mapped.
   #seat: Seat | null = null;
   #id: string | null = null;
@@ -65,16 +72,27 @@ export class Routes {
 
   add(key: string): Route {
     const route = newRoute(key);
+    route.lastId = this.#departed.get(key) ?? (this.#hasForgotten ? "" : null);
+    this.#departed.delete(key);
     this.#routes.set(key, route);
     return route;
   }
 
   remove(route: Route): void {
-    this.#routes.delete(route.key);
+    const { key, lastId } = route;
+    this.#routes.delete(key);
+    this.#rejoining.delete(route);
+    if (lastId === null) return;
+    this.#departed.set(key, lastId);
+    if (this.#departed.size <= DEPARTED_MAX) return;
+    const [oldest] = this.#departed.keys();
+    this.#departed.delete(oldest as string);
+    this.#hasForgotten = true;
   }
 
   clear(): void {
     this.#routes.clear();
+    this.#rejoining.clear();
   }
 
   /** Keys without a link that are to get one, in the order in which they came. */
@@ -122,19 +140,52 @@ export class Routes {
     return keys.map((key) => topics.expand(key)).filter((topic) => topic !== null);
   }
 
-  /** The key is this link's alone; what that may still repeat stays remembered. */
+  /** The key is this link's alone, which is its own or goes on where its own stood; what that may still repeat stays remembered. */
   assign(route: Route, seat: Seat): void {
+    const { rejoin } = route;
+    if (rejoin !== null && rejoin.seat === route.seat) route.rejoin = { ...rejoin, seat };
+    else this.#forgetRejoin(route);
     route.seat = seat;
     remember(route, seat, route.handover?.events.remembered ?? new Set());
   }
 
-  /** The same for a key that had no link, on one that resumes: let go and wanted again, it may be repeated. */
-  assignResumed(routes: readonly Route[], seat: Seat): void {
-    const recent = this.#recent.of(new Set(routes.map((route) => route.key)));
+  /** The key has no link any more. */
+  unassign(route: Route): void {
+    this.#forgetRejoin(route);
+    route.handover = null;
+    route.seat = null;
+  }
+
+  /** The link may resume where it stood itself, and not where these keys did that it has, or takes over. */
+  rejoin(routes: readonly Route[], seat: Seat): void {
+    if (seat.link.lastEventId === "") return;
     for (const route of routes) {
-      route.seat = seat;
-      remember(route, seat, this.#identities(route.key, recent.get(route.key) ?? []));
+      if (route.lastId === null) continue;
+      route.rejoin = { seat, events: new Rejoin(route.lastId) };
+      this.#rejoining.add(route);
     }
+  }
+
+  /** Whether the link may repeat events of some key, and how far is not known yet. */
+  isInDoubt(seat: Seat): boolean {
+    return this.#rejoining.values().some((route) => route.rejoin?.seat === seat);
+  }
+
+  /**
+   * Publishes what was held back where links have caught up.
+   *
+   * @returns how long until the next one has, in milliseconds; null: none is open that has not
+   */
+  settleRejoined(nowMs: number): number | null {
+    let nextMs: number | null = null;
+    for (const route of [...this.#rejoining]) {
+      const { rejoin } = route;
+      if (rejoin === null || rejoin.seat.link.state.name !== "open") continue;
+      const waitMs = rejoin.seat.link.state.sinceMs + CATCH_UP_MS - nowMs;
+      if (waitMs > 0) nextMs = Math.min(nextMs ?? waitMs, waitMs);
+      else this.#endRejoin(route, rejoin.events.finish());
+    }
+    return nextMs;
   }
 
   /** From now on the events of a key may come from either link. */
@@ -146,8 +197,12 @@ export class Routes {
   finish(route: Route): void {
     const { handover } = route;
     if (handover === null) return;
-    for (const event of handover.events.finish()) this.#publish(event, null);
-    this.#settle(route, handover.heir);
+    const { heir, events } = handover;
+    if (route.rejoin?.seat === heir) this.#endRejoin(route, route.rejoin.events.finish());
+    // That may have settled it.
+    if (events.isDone) return;
+    for (const ready of events.finish()) this.#publish(route, ready.event, ready.id);
+    this.#settle(route, heir);
   }
 
   /** Maps an event that a link has brought and hands on what comes of it. */
@@ -166,30 +221,63 @@ export class Routes {
       counters.unwanted++;
       return;
     }
-    const { handover, seat } = route;
-    const isHeirs = handover?.heir === this.#seat;
-    if (seat !== this.#seat && !isHeirs) {
+    const { handover, rejoin } = route;
+    const seat = this.#seat as Seat;
+    if (route.seat !== seat && handover?.heir !== seat) {
       // Of a link that still asks for a key that it has lost.
       counters.doubles++;
       return;
     }
+    if (handover === null && rejoin === null) {
+      this.#publish(route, event, this.#id);
+      return;
+    }
+    const arrival = { event, id: this.#id, identity: this.#identify(event) };
+    if (rejoin?.seat === seat) this.#rejoined(route, rejoin.events, arrival);
+    else this.#pass(route, seat, arrival);
+  }
+
+  #rejoined(route: Route, events: Rejoin<Arrival>, arrival: Arrival): void {
+    const doublesBefore = events.doubles;
+    const ready = events.arrive(arrival.id, arrival, arrival.event.data.length);
+    this.#context.counters.doubles += events.doubles - doublesBefore;
+    if (events.isOver) this.#endRejoin(route, ready);
+  }
+
+  #endRejoin(route: Route, ready: readonly Arrival[]): void {
+    const { rejoin } = route;
+    if (rejoin === null) return;
+    this.#forgetRejoin(route);
+    if (rejoin.events.isLossy) this.#context.lost(route, rejoin.seat);
+    for (const arrival of ready) this.#pass(route, rejoin.seat, arrival);
+  }
+
+  #forgetRejoin(route: Route): void {
+    route.rejoin = null;
+    this.#rejoining.delete(route);
+  }
+
+  /** What `rejoin` has let pass, to `handover`. */
+  #pass(route: Route, seat: Seat, arrival: Arrival): void {
+    const { handover } = route;
     if (handover === null) {
-      this.#publish(event, this.#id);
+      this.#publish(route, arrival.event, arrival.id);
       return;
     }
     const { events, heir } = handover;
     const wasDone = events.isDone;
     const doublesBefore = events.doubles;
-    const id = this.#identify(event);
-    const ready = isHeirs ? events.fromHeir(id, event) : events.fromOwner(id, event);
-    counters.doubles += events.doubles - doublesBefore;
-    for (const each of ready) this.#publish(each, this.#id);
+    const { identity } = arrival;
+    const ready = seat === heir ? events.fromHeir(identity, arrival) : events.fromOwner(identity, arrival);
+    this.#context.counters.doubles += events.doubles - doublesBefore;
+    for (const each of ready) this.#publish(route, each.event, each.id);
     if (events.isDone && !wasDone) this.#settle(route, heir);
     else if (events.isForgotten) route.handover = null;
   }
 
   #settle(route: Route, heir: Seat): void {
     route.seat = heir;
+    if (route.rejoin !== null && route.rejoin.seat !== heir) this.#forgetRejoin(route);
     if (route.handover?.events.isForgotten) route.handover = null;
     this.#context.moved(route, heir);
   }
@@ -201,28 +289,13 @@ export class Routes {
     if (this.#context.settings.items === null) return id;
     const ordinal = this.#ordinals.get(topic) ?? 0;
     this.#ordinals.set(topic, ordinal + 1);
-    return itemIdentity(ordinal, topic, id);
+    return `${ordinal} ${topic} ${id}`;
   }
 
-  /** The same, for ids of events that were published: one id for each item. */
-  #identities(key: string, ids: readonly string[]): Set<string> {
-    const { settings, mapping } = this.#context;
-    if (settings.items === null) return new Set(ids);
-    const topic = mapping.topics.expand(key) ?? "";
-    const ordinals = new Map<string, number>();
-    return new Set(
-      ids.map((id) => {
-        const ordinal = ordinals.get(id) ?? 0;
-        ordinals.set(id, ordinal + 1);
-        return itemIdentity(ordinal, topic, id);
-      }),
-    );
-  }
-
-  #publish(event: FeedEvent, id: string | null): void {
+  #publish(route: Route, event: FeedEvent, id: string | null): void {
     const { counters, sink } = this.#context;
     counters.events++;
-    if (id !== null && this.#whole === null) this.#recent.note(event.key, id);
+    route.lastId = id ?? "";
     sink.publish(event);
   }
 
@@ -234,17 +307,22 @@ export class Routes {
 }
 
 function newRoute(key: string): Route {
-  return { key, seat: null, handover: null, resumeAfter: "", proven: false, quarantined: false };
+  return {
+    key,
+    seat: null,
+    handover: null,
+    rejoin: null,
+    lastId: null,
+    resumeAfter: "",
+    proven: false,
+    quarantined: false,
+  };
 }
 
 function remember(route: Route, heir: Seat, before: ReadonlySet<string>): void {
   route.handover = null;
   if (before.size === 0) return;
-  const events = new Handover<FeedEvent>(before);
+  const events = new Handover<Arrival>(before);
   events.finish();
   route.handover = { heir, events };
-}
-
-function itemIdentity(ordinal: number, topic: string, id: string): string {
-  return `${ordinal} ${topic} ${id}`;
 }

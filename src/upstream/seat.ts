@@ -3,6 +3,16 @@ import type { Handover } from "./handover.ts";
 import type { Link } from "./link.ts";
 import type { LinkReason } from "./link-reason.ts";
 import type { FeedEvent } from "./ports.ts";
+import type { Rejoin } from "./rejoin.ts";
+
+/** An event of a key, as a link has brought it. */
+export interface Arrival {
+  readonly event: FeedEvent;
+  /** The event's own id; null: it had none. */
+  readonly id: string | null;
+  /** What it is known by on every link. */
+  readonly identity: string;
+}
 
 /** A link in its pool: which keys it asks for, and what it is about to take over or give up. */
 export interface Seat {
@@ -25,6 +35,8 @@ export interface Seat {
   isProbe: boolean;
   /** Rejections in a row. */
   rejections: number;
+  /** Where it can resume if it has had no event of its own when it breaks; null: it has had one, or nowhere. */
+  fallback: Fallback | null;
   /** Its last event id is of the gateway's life before, and not accepted yet: perhaps too old to be. */
   resumesLifeBefore: boolean;
 }
@@ -35,7 +47,11 @@ export interface Route {
   /** The owner; null while the key waits for a place. */
   seat: Seat | null;
   /** Null, but while it goes from one link to another, and as long as the new one may repeat what the old one brought. */
-  handover: { readonly heir: Seat; readonly events: Handover<FeedEvent> } | null;
+  handover: { readonly heir: Seat; readonly events: Handover<Arrival> } | null;
+  /** Null, but while it is not known whether this link, which resumes, repeats what was published of the key. */
+  rejoin: { readonly seat: Seat; readonly events: Rejoin<Arrival> } | null;
+  /** Id of the last event that was published of the key, also before it was let go; "": it had none; null: none was. */
+  lastId: string | null;
   /** Where it stopped in the gateway's life before; "" when that is not known, or has been made use of. */
   resumeAfter: string;
   /** A request that asked for the key was accepted, and none rejected since because of it. */
@@ -48,6 +64,13 @@ export interface Route {
 export interface Trace {
   readonly lastEventId: string;
   readonly lost: Seat["lost"];
+}
+
+/** Where one of the links stood that a link has taken over from. */
+export interface Fallback {
+  readonly lastEventId: string;
+  /** Keys of that link: the other ones may be repeated. */
+  readonly keys: ReadonlySet<string>;
 }
 
 /** Links being replaced by one that is opened before they are closed. */

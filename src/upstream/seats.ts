@@ -47,6 +47,7 @@ export class Seats implements Iterable<Seat> {
       aged: false,
       isProbe: false,
       rejections: 0,
+      fallback: null,
       resumesLifeBefore: false,
     };
     this.#seats.set(link.id, seat);

@@ -1,8 +1,9 @@
 import type { PoolParts } from "./pool-parts.ts";
-import type { Route, Seat, Takeover } from "./seat.ts";
+import { CATCH_UP_MS } from "./rejoin.ts";
+import type { Fallback, Route, Seat, Takeover } from "./seat.ts";
 
 /** How long a new link waits for a quiet key's event that it and the old one both deliver, before it takes the key over. */
-export const HANDOVER_MS = 2000;
+export const HANDOVER_MS = CATCH_UP_MS;
 
 /** Links replaced by others: opened before the old ones are closed where there is room, after where there is none. */
 export class Takeovers {
@@ -17,30 +18,35 @@ export class Takeovers {
     const { routes, seats } = this.#parts;
     const moved = routes.heldBy(from);
     const heir = seats.take(added, moved);
-    const takeover: Takeover = {
-      heir,
-      from,
-      // Only the one link's own keys can be resumed from its last event: others would miss their beginning.
-      resumes: from.length === 1 && added.length === 0,
-      pending: new Set(moved),
-      deadline: null,
-    };
     heir.urlAt = urlAt;
-    heir.takingOver = takeover;
-    for (const seat of from) seat.givingUp = takeover;
-    for (const route of moved) routes.handOver(route, heir);
+    // Only the one link's own keys can be resumed from its last event: others would miss their beginning.
+    const resumes = from.length === 1 && added.length === 0;
+    this.#begin({ heir, from, resumes, pending: new Set(moved), deadline: null });
     heir.link.open();
   }
 
   /** No room for one link more: closed first. What is between is resumed from the last event id, or is a gap. */
   replaceInPlace(from: Seat, added: readonly Route[]): void {
-    const { routes, seats, context } = this.#parts;
-    const wasOpen = from.link.state.name === "open";
-    const seat = this.#successor(from, routes.heldBy([from]));
-    routes.assignResumed(added, seat);
-    if (wasOpen) seat.lost = { reason: "replaced", atMs: context.clock.monotonicMs() };
-    seats.vacate(from, "replaced");
+    const { routes } = this.#parts;
+    const seat = this.#closedFirst(from);
+    for (const route of added) routes.assign(route, seat);
+    routes.rejoin(added, seat);
     seat.link.open();
+  }
+
+  /**
+   * The same for several: the first is closed, and its successor, which resumes where it stood, takes over from the
+   * others, which stay open. How far it repeats the others' keys is found out as for keys that come back.
+   */
+  mergeInPlace(from: readonly [Seat, ...Seat[]]): void {
+    const { routes } = this.#parts;
+    const [first, ...others] = from;
+    const heir = this.#closedFirst(first);
+    const moved = routes.heldBy(others);
+    heir.keys = routes.heldBy([heir, ...others]).map((route) => route.key);
+    this.#begin({ heir, from: others, resumes: false, pending: new Set(moved), deadline: null });
+    routes.rejoin(moved, heir);
+    heir.link.open();
   }
 
   /** Opens a link anew that was given up, for these of its keys, where it stopped. */
@@ -81,6 +87,22 @@ export class Takeovers {
     if (takeover?.pending.delete(route)) this.#completeIfDone(takeover);
   }
 
+  #begin(takeover: Takeover): void {
+    const { heir, from, pending } = takeover;
+    heir.takingOver = takeover;
+    for (const seat of from) seat.givingUp = takeover;
+    for (const route of pending) this.#parts.routes.handOver(route, heir);
+  }
+
+  #closedFirst(from: Seat): Seat {
+    const { routes, seats, context } = this.#parts;
+    const seat = this.#successor(from, routes.heldBy([from]));
+    if (from.link.state.name === "open")
+      seat.lost = { reason: "replaced", atMs: context.clock.monotonicMs() };
+    seats.vacate(from, "replaced");
+    return seat;
+  }
+
   #successor(from: Seat, routes: readonly Route[]): Seat {
     const seat = this.#parts.seats.take(routes, []);
     seat.urlAt = from.urlAt;
@@ -91,8 +113,18 @@ export class Takeovers {
 
   /** The heir takes over what is not yet its own. */
   #finish(takeover: Takeover): void {
-    for (const route of [...takeover.pending]) this.#parts.routes.finish(route);
+    const { heir, from, pending } = takeover;
+    heir.fallback = this.#fallbackOf(from);
+    for (const route of [...pending]) this.#parts.routes.finish(route);
     this.#completeIfDone(takeover);
+  }
+
+  /** What the links brought last was before anything that the new one, open all the while, would have missed. */
+  #fallbackOf(from: readonly Seat[]): Fallback | null {
+    const seat = from.find(({ link }) => link.lastEventId !== "");
+    if (seat === undefined) return null;
+    const keys = this.#parts.routes.heldBy([seat]).map((route) => route.key);
+    return { lastEventId: seat.link.lastEventId, keys: new Set(keys) };
   }
 
   #completeIfDone(takeover: Takeover): void {

@@ -1,6 +1,6 @@
 import { type PoolParts, tellGap } from "./pool-parts.ts";
 import { type Group, judgeRejection, Quarantine } from "./quarantine.ts";
-import type { Route, Seat, Trace } from "./seat.ts";
+import { isSettled, type Route, type Seat, type Trace } from "./seat.ts";
 import type { Takeovers } from "./takeovers.ts";
 
 /** Performs what `quarantine` decides, for the keys of one pool: parts those that the feed rejects from the others. */
@@ -10,6 +10,7 @@ export class Ward {
   readonly #quarantine: Quarantine<Trace>;
   /** The link that asks for keys in quarantine: one at a time. */
   #probe: Seat | null = null;
+  #convictsInPlaceNotBeforeMs = 0;
 
   constructor(parts: PoolParts, takeovers: Takeovers) {
     this.#parts = parts;
@@ -58,7 +59,7 @@ export class Ward {
 
   /** A link's request was accepted: its keys are good, and whom the feed rejected while it accepted nothing is not to blame. */
   accepted(seat: Seat): void {
-    const { routes, seats, limits } = this.#parts;
+    const { routes } = this.#parts;
     seat.rejections = 0;
     seat.resumesLifeBefore = false;
     for (const key of seat.keys) {
@@ -70,7 +71,6 @@ export class Ward {
     if (seat === this.#probe) {
       this.#probe = null;
       seat.isProbe = false;
-      if (seats.size > limits.linksMax) this.#giveUpPlace(seat);
     }
     this.#quarantine.accepted();
   }
@@ -103,14 +103,17 @@ export class Ward {
     return keys.filter(isProven);
   }
 
-  /** Asks for keys in quarantine, when it is time. A probe may take one link more than `linksMax`, as a rotation may. */
+  /** Asks for keys in quarantine, when it is time: by a link of their own, or where there is no place for one, in place. */
   probe(): void {
     const { seats, limits, planIn } = this.#parts;
     const { dueMs } = this.#quarantine;
-    if (dueMs === null || this.#probe !== null || seats.size > limits.linksMax) return;
-    const group = this.#quarantine.next(this.#nowMs);
-    if (group === null) planIn(Math.max(1, dueMs - this.#nowMs));
-    else this.#openProbe(group);
+    if (dueMs === null || this.#probe !== null) return;
+    if (dueMs > this.#nowMs) planIn(dueMs - this.#nowMs);
+    else if (seats.size >= limits.linksMax) this.#probeInPlace();
+    else {
+      const group = this.#quarantine.next(this.#nowMs);
+      if (group !== null) this.#openProbe(group);
+    }
   }
 
   get #nowMs(): number {
@@ -120,58 +123,86 @@ export class Ward {
   #judge(seat: Seat): void {
     const { context, counters, quietLog, routes, seats, settings } = this.#parts;
     const acceptsOthers = seats.hasOpen;
+    const held = routes.heldBy([seat]);
     const judgement = judgeRejection({
-      keys: routes.heldBy([seat]),
+      keys: held,
+      gone: seat.keys.length - held.length,
       isProbe: seat.isProbe,
       rejections: seat.rejections,
       acceptsOthers,
       othersWait: this.#quarantine.hasSuspects || routes.homeless().length > 0,
     });
     if (judgement.do === "stay") return;
-    const asked = seat.keys.length;
+    const isWithGood = judgement.keep.length > 0;
+    const asked = isWithGood ? judgement.suspects.length : seat.keys.length;
     // A feed that accepts others may reject a key for its last event id too.
-    const isAlone = asked === 1 && acceptsOthers;
-    const trace = isAlone ? { ...traceOf(seat), lastEventId: "" } : traceOf(seat);
+    const isAlone = seat.keys.length === 1 && acceptsOthers;
+    // Those that were never accepted beside good ones have neither missed anything there nor a place to go on from.
+    const trace = isWithGood ? NO_TRACE : isAlone ? { ...traceOf(seat), lastEventId: "" } : traceOf(seat);
     const keys = judgement.suspects;
     this.#evict(seat, keys);
     if (judgement.keep.length > 0) this.#takeovers.reopen(seat, routes.those(judgement.keep));
     if (keys.length === 0) return;
     const convictedBefore = this.#quarantine.convicted;
-    this.#quarantine.rejected({ keys, trace }, asked, acceptsOthers, this.#nowMs, context.random);
+    const accepts = acceptsOthers || isWithGood;
+    this.#quarantine.rejected({ keys, trace }, asked, accepts, this.#nowMs, context.random);
     if (this.#quarantine.convicted === convictedBefore) return;
     counters.keysRejected++;
     const fields = { feed: settings.name, key: keys[0], ...seat.link.lastFailureInShort };
     quietLog.warn("key_rejected", fields, "the feed rejects a key: it is asked for apart from others");
   }
 
-  /** There is no place for the link that has found its keys to be good: they join others. */
-  #giveUpPlace(seat: Seat): void {
-    const { routes, seats } = this.#parts;
-    const { lost } = seat;
-    if (lost !== null) tellGap(this.#parts, seat, lost.reason, lost.atMs);
-    for (const route of routes.heldBy([seat])) route.seat = null;
-    seats.vacate(seat, "replaced");
+  /**
+   * A link with room is replaced by one that asks for the suspects too. Rejected, it goes on without them where it
+   * stopped. What can't resume is not disturbed for keys that stand convicted, and others rarely.
+   */
+  #probeInPlace(): void {
+    const { routes, limits, planIn, settings } = this.#parts;
+    const nowMs = this.#nowMs;
+    const held = routes.countHeld();
+    const room = (seat: Seat) => limits.keysPerLink - (held.get(seat) ?? 0);
+    const hosts = [...this.#parts.seats].filter((seat) => this.#mayHost(seat) && room(seat) > 0);
+    const resumable = hosts.filter(({ link }) => link.lastEventId !== "");
+    const [host] = (resumable.length > 0 ? resumable : hosts).sort((a, b) => room(b) - room(a));
+    // There will be one, or a place, when links have come to rest or keys were let go.
+    if (host === undefined) return;
+    const isForConvicts = !this.#quarantine.hasSuspects;
+    if (isForConvicts && resumable.length === 0) return;
+    if (isForConvicts && nowMs < this.#convictsInPlaceNotBeforeMs) {
+      planIn(this.#convictsInPlaceNotBeforeMs - nowMs);
+      return;
+    }
+    const group = this.#quarantine.next(nowMs, room(host), isForConvicts);
+    if (group === null) return;
+    if (isForConvicts) this.#convictsInPlaceNotBeforeMs = nowMs + settings.retry.maxMs;
+    const { keys, trace } = group;
+    if (trace.lost !== null) tellGap(this.#parts, host, trace.lost, routes.topicsOfKeys(keys));
+    this.#takeovers.replaceInPlace(host, routes.those(keys));
+  }
+
+  #mayHost(seat: Seat): boolean {
+    return isSettled(seat) && seat.link.state.name === "open" && !this.#parts.routes.isInDoubt(seat);
   }
 
   /** Closes a link, some or all of whose keys go into quarantine. */
   #evict(seat: Seat, keys: readonly string[]): void {
-    for (const route of this.#parts.routes.those(keys)) {
-      route.seat = null;
+    const { routes, seats } = this.#parts;
+    for (const route of routes.those(keys)) {
+      routes.unassign(route);
       route.proven = false;
       route.quarantined = true;
     }
     if (seat === this.#probe) this.#probe = null;
-    this.#parts.seats.vacate(seat, "replaced");
+    seats.vacate(seat, "replaced");
   }
 
   #openProbe({ keys, trace }: Group<Trace>): void {
     const { routes, seats } = this.#parts;
-    const seat = seats.take([], []);
-    seat.keys = keys;
+    // It resumes, if it does, where the link stopped that these keys were on: nothing of theirs is repeated.
+    const seat = seats.take(routes.those(keys), []);
     seat.isProbe = true;
     seat.lost = trace.lost;
     seat.link.lastEventId = trace.lastEventId;
-    routes.assignResumed(routes.those(keys), seat);
     this.#probe = seat;
     seat.link.open();
   }
