@@ -71,6 +71,43 @@ describe("keys that come back", () => {
   });
 });
 
+describe("a link that has taken over in silence", () => {
+  for (const [name, silent] of [
+    ["merged links", "B"],
+    ["merged links, the other one behind", "A"],
+  ] as const) {
+    test(`a link that has taken over in silence: broken before its first event, it goes on where one of the ${name} stood`, async () => {
+      await using rig = await FeedRig.open({ server: { marksStart: false } });
+      await rig.hold("A");
+      await rig.hold("B");
+      rig.publish("A", "B", "A", "B", silent === "A" ? "B" : "A");
+      await rig.caughtUp();
+      await rig.until("the merger", () => rig.server.streams === 1 && rig.feed.stats().links.length === 1);
+      await rig.server.kill();
+      rig.publish("A", "B");
+      await rig.server.start();
+      await rig.until("the link", () => rig.isServed("A", "B"));
+      rig.publish("B", "A");
+      await rig.caughtUp();
+      assert.equal(rig.gaps.length, 0);
+      rig.assertExact();
+    });
+  }
+
+  test("a link that has taken over in silence: of a feed without ids its loss is a gap", async () => {
+    await using rig = await FeedRig.open({ server: { ids: false } });
+    await rig.hold("A");
+    await rig.hold("B");
+    rig.publish("A", "B");
+    await rig.caughtUp();
+    await rig.until("the merger", () => rig.server.streams === 1 && rig.feed.stats().links.length === 1);
+    rig.server.resetAll();
+    await rig.until("the gap", () => rig.gaps.length === 1);
+    assert.deepEqual(rig.gaps[0]?.topics, ["/quotes/A", "/quotes/B"]);
+    await rig.until("the link", () => rig.isServed("A", "B"));
+  });
+});
+
 /** Two links, both of two keys: one stands still while K, of the other, has many events and is let go. */
 async function openFull(): Promise<FeedRig> {
   const rig = await FeedRig.open({ pool: { keysPerLink: 2, linksMax: 2, lingerMs: 100 } });

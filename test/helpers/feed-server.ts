@@ -8,6 +8,8 @@ export interface FeedServerOptions {
   readonly replay?: boolean;
   /** First lines of each stream. Default none. */
   readonly greeting?: string;
+  /** Whether a stream begins, after what is replayed, by the id of the last event of all. Default true. */
+  readonly marksStart?: boolean;
 }
 
 /** Answers a request itself and says true, or says false to have it answered as usual. */
@@ -51,7 +53,7 @@ export class FeedServer implements AsyncDisposable {
   #lastId = 0;
 
   constructor(options: FeedServerOptions = {}) {
-    this.#options = { ids: true, replay: true, greeting: "", ...options };
+    this.#options = { ids: true, replay: true, greeting: "", marksStart: true, ...options };
   }
 
   static async open(options?: FeedServerOptions): Promise<FeedServer> {
@@ -169,7 +171,7 @@ export class FeedServer implements AsyncDisposable {
       }
     }
     // So that a stream that breaks before its first event can be resumed.
-    if (this.#options.ids) response.write(`id: ${this.#lastId}\n\n`);
+    if (this.#options.ids && this.#options.marksStart) response.write(`id: ${this.#lastId}\n\n`);
     this.#clients.add(client);
     this.streamsPeak = Math.max(this.streamsPeak, this.#clients.size);
     response.once("close", () => this.#clients.delete(client));
