@@ -9,6 +9,7 @@ import { addConfigCommand } from "./config.ts";
 import { addDemoCommand } from "./demo.ts";
 import { ExitCode, report } from "./exit.ts";
 import { addLoginCommand } from "./login.ts";
+import { ensureMemoryOptions } from "./memory-options.ts";
 import { addServeCommand } from "./serve.ts";
 import { addTokenCommand } from "./token.ts";
 import { addUserCommand } from "./user.ts";
@@ -36,6 +37,11 @@ for (const add of [
 ]) {
   add(program);
 }
+
+// Before anything is opened: the process may be started anew.
+program.hook("preAction", (_program, command) => {
+  if (command.name() === "serve" || command.name() === "demo") ensureMemoryOptions();
+});
 
 try {
   await program.parseAsync();
