@@ -8,6 +8,7 @@ import { addCheckCommand } from "./check.ts";
 import { addConfigCommand } from "./config.ts";
 import { addDemoCommand } from "./demo.ts";
 import { ExitCode, report } from "./exit.ts";
+import { addLoadCommand } from "./load.ts";
 import { addLoginCommand } from "./login.ts";
 import { ensureMemoryOptions } from "./memory-options.ts";
 import { addServeCommand } from "./serve.ts";
@@ -34,6 +35,7 @@ for (const add of [
   addUserCommand,
   addTokenCommand,
   addConfigCommand,
+  addLoadCommand,
 ]) {
   add(program);
 }

@@ -1,0 +1,110 @@
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { HEAD_BYTES_MAX, headEnd, parseHead } from "./http-head.ts";
+import type { LoadTarget } from "./target.ts";
+
+/** Who hears of what became of an event. */
+export interface PublisherSink {
+  /** In the order of `publish`. @param status of HTTP; 0: the connection broke, and nobody knows */
+  answered(ticket: Ticket, status: number): void;
+}
+
+/** An event under way. */
+export interface Ticket {
+  readonly stream: number;
+  readonly sequence: number;
+  readonly timeUs: number;
+}
+
+/**
+ * One publisher: a keep-alive connection with a bounded number of requests under way, opened again when it breaks. What was
+ * under way then is not repeated, since it may have been taken.
+ */
+export class Publisher {
+  readonly #target: LoadTarget;
+  readonly #authorization: string;
+  readonly #sink: PublisherSink;
+  #socket: Socket | null = null;
+  #underWay: Ticket[] = [];
+  #pending: Buffer = Buffer.alloc(0);
+
+  constructor(target: LoadTarget, token: string | null, sink: PublisherSink) {
+    this.#target = target;
+    const { publishFormat } = target.dialect;
+    this.#authorization =
+      token === null
+        ? ""
+        : publishFormat === "centrifugo"
+          ? `X-API-Key: ${token}\r\n`
+          : `Authorization: Bearer ${token}\r\n`;
+    this.#sink = sink;
+  }
+
+  get requestsUnderWay(): number {
+    return this.#underWay.length;
+  }
+
+  publish(topic: string, data: string, ticket: Ticket): void {
+    this.#socket ??= this.#open();
+    this.#underWay.push(ticket);
+    this.#socket.write(this.#request(topic, data));
+  }
+
+  #request(topic: string, data: string): string {
+    const { authority, dialect } = this.#target;
+    const isForm = dialect.publishFormat === "mercure";
+    const body = isForm
+      ? `topic=${encodeURIComponent(topic)}&data=${encodeURIComponent(data)}&private=on`
+      : `{"channel":${JSON.stringify(topic)},"data":${data}}`;
+    return (
+      `POST ${dialect.publishPath} HTTP/1.1\r\nHost: ${authority}\r\n${this.#authorization}` +
+      `Content-Type: ${isForm ? "application/x-www-form-urlencoded" : "application/json"}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+    );
+  }
+
+  #open(): Socket {
+    const { secure, host, port, ca, servername } = this.#target;
+    const options = { host, port, noDelay: true };
+    const socket = secure
+      ? connectTls({ ...options, servername, ...(ca === undefined ? {} : { ca: [...ca] }) })
+      : connect(options);
+    socket.on("data", (bytes: Buffer) => this.#read(bytes));
+    socket.on("error", () => {});
+    socket.on("close", () => this.#broke(socket));
+    this.#pending = Buffer.alloc(0);
+    return socket;
+  }
+
+  #read(bytes: Buffer): void {
+    this.#pending = this.#pending.length === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
+    for (;;) {
+      const end = headEnd(this.#pending, 0, this.#pending.length);
+      if (end < 0) {
+        if (this.#pending.length > HEAD_BYTES_MAX) this.#socket?.destroy();
+        return;
+      }
+      const head = parseHead(this.#pending.toString("latin1", 0, end));
+      // What it says at such length, or without saying how long, is no answer to a publisher.
+      const length = head?.contentLength ?? (head?.isChunked ? null : 0);
+      if (head === null || length === null || length > ANSWER_BYTES_MAX) {
+        this.#socket?.destroy();
+        return;
+      }
+      if (this.#pending.length < end + length) return;
+      this.#pending = this.#pending.subarray(end + length);
+      const ticket = this.#underWay.shift();
+      if (ticket !== undefined) this.#sink.answered(ticket, head.status);
+    }
+  }
+
+  #broke(socket: Socket): void {
+    if (this.#socket !== socket) return;
+    this.#socket = null;
+    const lost = this.#underWay;
+    this.#underWay = [];
+    for (const ticket of lost) this.#sink.answered(ticket, 0);
+  }
+}
+
+const ANSWER_BYTES_MAX = 64 * 1024;
