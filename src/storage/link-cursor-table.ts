@@ -9,6 +9,11 @@ export class LinkCursorTable implements LinkCursorStore {
     this.#db = db;
   }
 
+  async feeds(): Promise<readonly string[]> {
+    const rows = await this.#db.selectFrom("link_cursors").select("feed").distinct().execute();
+    return rows.map((row) => row.feed);
+  }
+
   async load(feed: string): Promise<ReadonlyMap<string, string>> {
     const rows = await this.#db
       .selectFrom("link_cursors")

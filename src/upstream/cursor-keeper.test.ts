@@ -7,15 +7,20 @@ import { CursorKeeper, SAVE_EVERY_MS } from "./cursor-keeper.ts";
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** Rows in a map, and each write as it came. */
+const FEED = "quotes";
+
+/** Rows of one feed in a map, and each write as it came. */
 class Rows implements LinkCursorStore {
   readonly rows = new Map<string, string>();
   readonly writes: ReadonlyMap<string, string>[] = [];
   isBroken = false;
 
-  async load(): Promise<ReadonlyMap<string, string>> {
+  async feeds(): Promise<readonly string[]> {
+    return this.rows.size === 0 ? [] : [FEED];
+  }
+  async load(feed: string): Promise<ReadonlyMap<string, string>> {
     if (this.isBroken) throw new Error("the database is gone");
-    return this.rows;
+    return feed === FEED ? this.rows : new Map();
   }
   async save(feed: string, link: string, id: string): Promise<void> {
     await this.saveAll(feed, new Map([[link, id]]));
@@ -78,6 +83,22 @@ describe("cursor keeper", () => {
     keeper.watch("quotes", () => new Map([["A", "7"]]));
     await second(clock);
     assert.equal(store.rows.get("B"), "7");
+  });
+
+  test("cursor keeper: knows what it has of feeds that are added later, and of those that are taken out and come back", async () => {
+    const clock = new VirtualClock();
+    const store = new Rows();
+    store.rows.set("A", "7");
+    await using keeper = await CursorKeeper.open(store, ["news"], { clock, log: silentLogger });
+    await nextTurn();
+    assert.equal(keeper.take("quotes", "A"), "7");
+    const watch = keeper.watch("quotes", () => new Map([["A", "8"]]));
+    watch.end();
+    assert.equal(keeper.take("quotes", "A"), "8");
+    const first = keeper.watch("quotes", () => new Map([["A", "9"]]));
+    keeper.watch("quotes", () => new Map());
+    first.end();
+    assert.equal(keeper.take("quotes", "A"), "", "another one has taken its place");
   });
 
   test("cursor keeper: a database that fails holds up nothing, and is written to when it is back", async () => {

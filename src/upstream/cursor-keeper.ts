@@ -8,6 +8,9 @@ import { QuietLog } from "./quiet-log.ts";
 /** How often what has changed is written, in milliseconds. A crash loses no more than this. */
 export const SAVE_EVERY_MS = 1000;
 
+/** Feeds that are not configured whose last event ids are held, in case a reload adds them: as many as may be configured. */
+const FEEDS_SPARE_MAX = 256;
+
 /** Rows that nobody has written for so long are forgotten at the start: no feed replays that much. */
 const FORGET_AFTER_MS = 24 * 3600 * 1000;
 
@@ -26,7 +29,7 @@ export class CursorKeeper implements CursorBook, AsyncDisposable {
   readonly #store: LinkCursorStore;
   readonly #clock: Clock;
   readonly #quietLog: QuietLog;
-  /** From the life before, by feed, until they are taken. */
+  /** Of feeds that are not open, from the life before or from this one, by feed and key, until they are taken. */
   readonly #loaded = new Map<string, Map<string, string>>();
   readonly #watched = new Set<Watched>();
   #timer: Timer | null = null;
@@ -38,7 +41,10 @@ export class CursorKeeper implements CursorBook, AsyncDisposable {
     this.#quietLog = new QuietLog(log, clock);
   }
 
-  /** Reads what the life before has left. Without it the gateway serves all the same, so a fault is only logged. */
+  /**
+   * Reads what the life before has left of these feeds, and then, without being waited for, of others, which a reload
+   * may add. Without it the gateway serves all the same, so a fault is only logged.
+   */
   static async open(
     store: LinkCursorStore,
     feeds: readonly string[],
@@ -47,8 +53,9 @@ export class CursorKeeper implements CursorBook, AsyncDisposable {
     const keeper = new CursorKeeper(store, context);
     await keeper.#attempt(async () => {
       await store.prune(context.clock.nowMs() - FORGET_AFTER_MS);
-      for (const feed of feeds) keeper.#loaded.set(feed, new Map(await store.load(feed)));
+      for (const feed of feeds) await keeper.#load(feed);
     });
+    keeper.#saving = keeper.#attempt(() => keeper.#loadOthers(feeds));
     keeper.#arm();
     return keeper;
   }
@@ -67,7 +74,11 @@ export class CursorKeeper implements CursorBook, AsyncDisposable {
       end: () => {
         // Read now, since nothing comes of the feed any more; its rows stay for the next life.
         const last = new Map(watched.read());
-        if (this.#watched.delete(watched)) this.#queue(watched, last, false);
+        if (!this.#watched.delete(watched)) return;
+        this.#queue(watched, last, false);
+        // One that takes its place is asked anew, since it is another one; one that was taken out may come back.
+        if (!this.#watched.values().some((other) => other.feed === feed))
+          this.#keep(feed, new Map([...(this.#loaded.get(feed) ?? []), ...last]));
       },
     };
   }
@@ -77,6 +88,26 @@ export class CursorKeeper implements CursorBook, AsyncDisposable {
     this.#timer?.cancel();
     this.#timer = null;
     return this.#saving;
+  }
+
+  async #load(feed: string): Promise<void> {
+    this.#keep(feed, new Map(await this.#store.load(feed)));
+  }
+
+  async #loadOthers(feeds: readonly string[]): Promise<void> {
+    const others = (await this.#store.feeds()).filter((feed) => !feeds.includes(feed));
+    for (const feed of others.slice(0, FEEDS_SPARE_MAX)) {
+      // A reload may have been faster.
+      if (!this.#watched.values().some((watched) => watched.feed === feed)) await this.#load(feed);
+    }
+  }
+
+  #keep(feed: string, ids: Map<string, string>): void {
+    this.#loaded.delete(feed);
+    this.#loaded.set(feed, ids);
+    const spare = this.#loaded.keys().filter((name) => !this.#watched.values().some((w) => w.feed === name));
+    const [oldest, ...others] = spare;
+    if (oldest !== undefined && others.length >= 2 * FEEDS_SPARE_MAX) this.#loaded.delete(oldest);
   }
 
   #arm(): void {

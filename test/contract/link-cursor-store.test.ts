@@ -11,6 +11,7 @@ for (const adapter of ADAPTERS) {
       await linkCursors.save("quotes", "AAPL", "naïve 🂡", 200);
       await linkCursors.save("quotes", "IBM", "7", 300);
       await linkCursors.save("news", "AAPL", "9", 300);
+      assert.deepEqual((await linkCursors.feeds()).toSorted(), ["news", "quotes"]);
       assert.deepEqual(
         await linkCursors.load("quotes"),
         new Map([
