@@ -9,7 +9,7 @@ export const ARROWS: Readonly<Record<string, Arrows>> = {
   auth: { values: ["base", "protocol"], types: [] },
   upstream: { values: ["base", "protocol"], types: [] },
   downstream: { values: ["base", "protocol", "hub", "auth"], types: [] },
-  storage: { values: ["base"], types: ["protocol", "hub", "auth", "upstream"] },
+  storage: { values: ["base"], types: ["protocol", "hub", "auth", "upstream", "ops"] },
   cluster: { values: ["base"], types: ["protocol", "hub"] },
   ops: { values: ["base"], types: ["protocol", "hub", "auth", "upstream", "downstream"] },
   config: { values: ["base", "protocol"], types: [] },

@@ -19,9 +19,11 @@ import { ActiveSubscriptions } from "#downstream/mercure-subscriptions.ts";
 import { Transport } from "#downstream/transport.ts";
 import { Hub } from "#hub/hub.ts";
 import { ErrorJournal } from "#ops/error-journal.ts";
+import { ErrorKeeper } from "#ops/error-keeper.ts";
 import { CloseReason } from "#protocol/close-reason.ts";
 import { openStorage, type Storage } from "#storage/storage.ts";
 import { CursorKeeper } from "#upstream/cursor-keeper.ts";
+import { type ConfigText, ConnectionsView, FeedsView } from "./admin/admin.ts";
 import { descriptorLimit, socketsMax } from "./descriptors.ts";
 import { Drain } from "./drain.ts";
 import { EverySecond } from "./every-second.ts";
@@ -44,6 +46,8 @@ export interface GatewayOptions {
   readonly log: Logger;
   /** Default: the system's. */
   readonly clock?: Clock;
+  /** The configuration in force as administrators read it, secrets hidden. Default: none is shown. */
+  readonly configText?: () => ConfigText;
 }
 
 /** What the books say now. With nobody connected and nothing lingering, all but the state of topics is zero. */
@@ -56,6 +60,8 @@ export interface GatewayStats {
   readonly topicsWithState: number;
   /** Keys asked of feeds, those that linger included. */
   readonly keys: number;
+  /** HTTP/2 sessions, of those on which no stream is open too. */
+  readonly sessions: number;
   /** Connections' deadlines. */
   readonly deadlines: number;
 }
@@ -78,6 +84,8 @@ interface Parts {
   readonly tls: TlsFiles | null;
   readonly drain: Drain;
   readonly sweep: Sweep;
+  /** An administrator's wish for the end, as soon as there is somebody to grant it. */
+  readonly wishes: { drain: (cause: string) => void };
 }
 
 /**
@@ -88,11 +96,18 @@ interface Parts {
 export class Gateway implements AsyncDisposable {
   readonly #parts: Parts;
   readonly #stack: AsyncDisposableStack;
+  readonly #over = Promise.withResolvers<void>();
   #ending: Promise<void> | null = null;
 
   private constructor(parts: Parts, stack: AsyncDisposableStack) {
     this.#parts = parts;
     this.#stack = stack;
+    parts.wishes.drain = (cause) => void this.drain(cause);
+  }
+
+  /** Resolves when it has drained, whoever wished for it. */
+  get over(): Promise<void> {
+    return this.#over.promise;
   }
 
   /**
@@ -123,7 +138,7 @@ export class Gateway implements AsyncDisposable {
   }
 
   stats(): GatewayStats {
-    const { registry, hub, feedDesk, wheel } = this.#parts;
+    const { registry, hub, feedDesk, wheel, listener } = this.#parts;
     const { subscribers, topics, topicsWithState } = hub.stats();
     return {
       connections: { sse: registry.count(Transport.sse), websocket: registry.count(Transport.websocket) },
@@ -132,6 +147,7 @@ export class Gateway implements AsyncDisposable {
       topics,
       topicsWithState,
       keys: feedDesk.keys,
+      sessions: listener.sessions,
       deadlines: wheel.size,
     };
   }
@@ -183,18 +199,20 @@ export class Gateway implements AsyncDisposable {
     const { cut, durationMs } = await drain.run();
     await this.#stack.disposeAsync();
     log.info({ cut, durationMs: Math.round(durationMs) }, "drained");
+    this.#over.resolve();
   }
 }
 
 async function openParts(
   config: Config,
-  { log, clock = new SystemClock() }: GatewayOptions,
+  { log, clock = new SystemClock(), configText = () => ({ yaml: "", file: null }) }: GatewayOptions,
   stack: AsyncDisposableStack,
 ): Promise<Parts> {
   const live = new LiveSettings(config);
   const tls = config.tls === null ? null : TlsFiles.load(config.tls, clock);
   const storage = stack.use(await openStorage(config.database, { clock, logger: log }));
-  const journal = stack.use(new ErrorJournal(log, clock));
+  const { groups: errors } = stack.use(await ErrorKeeper.open(storage.errors, { clock, log }));
+  const journal = stack.use(new ErrorJournal(log, clock, errors));
   const authenticator = stack.use(
     await GatewayAuthenticator.open({
       settings: config.auth,
@@ -216,11 +234,21 @@ async function openParts(
   });
   const counters = new DownstreamCounters();
   const registry = new ConnectionRegistry(counters, log, clock);
+  const connections = new ConnectionsView({ registry, hub, clock, errors });
+  registry.observer = connections;
   const wheel = stack.use(new TimerWheel(clock));
   const drain = new Drain({ registry, clock, timeoutMs: () => live.config.drain.timeoutMs });
   const feedNames = config.feeds.map(({ name }) => name);
   const cursors = stack.use(await CursorKeeper.open(storage.linkCursors, feedNames, { clock, log }));
-  const context = { clock, random: Math.random, log, sink: feedDesk.sinkInto(hub), cursors };
+  const feedsView = new FeedsView({ clock, errors });
+  const context = {
+    clock,
+    random: Math.random,
+    log,
+    sink: feedDesk.sinkInto(hub),
+    cursors,
+    observer: feedsView,
+  };
   const feeds = stack.use(new Feeds(hub, feedDesk, context));
   feeds.prepare(config.feeds).commit();
   const desk: Desk = {
@@ -259,6 +287,7 @@ async function openParts(
     mercure07: config.compat.mercure07,
     nextConnectionId: randomUUID,
     isDraining: () => drain.isUnderWay,
+    schemeOf: (request) => live.schemeOf(request),
     addressOf: (request) => live.addressOf(request),
   };
   stack.use(
@@ -269,7 +298,15 @@ async function openParts(
   const sweep = stack.use(new Sweep({ hub, registry, wheel }, { clock, log }));
   const limitBytes = () => memoryLimitBytes(live.config.limits.memory);
   const watchdog = stack.use(new Watchdog({ hub, registry, clock, log, memory: processMemory, limitBytes }));
-  const listener = stack.use(new Listener({ ...config.listen, tls: tls?.context ?? null }));
+  const listener = stack.use(
+    new Listener({
+      ...config.listen,
+      tls: tls?.context ?? null,
+      clock,
+      sessionsMax: (address) => live.sessionsMax(address),
+      keepAliveMs: () => live.config.heartbeat.intervalMs,
+    }),
+  );
   drain.stopsAccepting(listener);
   const softLimit = descriptorLimit();
   const limitSockets = () => {
@@ -295,7 +332,24 @@ async function openParts(
   // After a drain this finds nothing to do; without one, clients are sent away at once. The listener closes after it,
   // since it waits for their sockets.
   stack.defer(async () => void (await drain.run(HARD_END_MS)));
-  await serveOn(listener, { live, desk, feedDesk, storage, authenticator, journal, tls, sweep, watchdog });
+  const wishes = { drain: (_cause: string) => {} };
+  const admin = await serveOn(listener, {
+    live,
+    desk,
+    feedDesk,
+    storage,
+    authenticator,
+    journal,
+    errors,
+    tls,
+    sweep,
+    watchdog,
+    connections,
+    feeds: feedsView,
+    configText,
+    drain: (cause) => wishes.drain(cause),
+  });
+  stack.use(new EverySecond(clock, () => admin.tick()));
   return {
     live,
     clock,
@@ -313,5 +367,6 @@ async function openParts(
     tls,
     drain,
     sweep,
+    wishes,
   };
 }

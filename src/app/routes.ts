@@ -1,18 +1,26 @@
 import fastifyFactory from "fastify";
-import type { Authenticator } from "#auth/authenticator.ts";
+import type { GatewayAuthenticator } from "#auth/gateway-authenticator.ts";
 import { authRoutes } from "#auth/http-routes.ts";
 import { messageOf } from "#base/errors.ts";
 import type { Desk } from "#downstream/desk.ts";
 import { mercureHandler } from "#downstream/mercure-handler.ts";
 import { Transport } from "#downstream/transport.ts";
 import { WebSocketEndpoint } from "#downstream/websocket-endpoint.ts";
+import type { ErrorGroups } from "#ops/error-groups.ts";
 import type { ErrorJournal } from "#ops/error-journal.ts";
-import { readiness } from "#ops/health.ts";
+import { type Readiness, readiness } from "#ops/health.ts";
 import { opsRoutes } from "#ops/http-routes.ts";
 import { GatewayMetrics } from "#ops/metrics.ts";
 import type { GatewayViews } from "#ops/views.ts";
 import type { Storage } from "#storage/storage.ts";
 import type { FeedStats } from "#upstream/ports.ts";
+import {
+  type Admin,
+  type ConfigText,
+  type ConnectionsView,
+  type FeedsView,
+  serveAdmin,
+} from "./admin/admin.ts";
 import type { FeedDesk } from "./feed-desk.ts";
 import type { Listener } from "./listener.ts";
 import type { LiveSettings } from "./live-settings.ts";
@@ -30,15 +38,21 @@ export interface Served {
   readonly desk: Desk;
   readonly feedDesk: FeedDesk;
   readonly storage: Storage;
-  readonly authenticator: Authenticator;
+  readonly authenticator: GatewayAuthenticator;
   readonly journal: ErrorJournal;
+  readonly errors: ErrorGroups;
   readonly tls: TlsFiles | null;
   readonly sweep: Sweep;
   readonly watchdog: Watchdog;
+  readonly connections: ConnectionsView;
+  readonly feeds: FeedsView;
+  readonly configText: () => ConfigText;
+  /** Begins the orderly end of the gateway. */
+  readonly drain: (cause: string) => void;
 }
 
 /** Puts everything that the gateway answers on its listener: streams and upgrades beside the web framework, the rest in it. */
-export async function serveOn(listener: Listener, served: Served): Promise<void> {
+export async function serveOn(listener: Listener, served: Served): Promise<Admin> {
   const { live, desk, authenticator, journal } = served;
   const app = fastifyFactory({ bodyLimit: desk.limits.requestBytes, logger: false });
   app.addHook("onSend", async (_request, reply) => {
@@ -57,22 +71,16 @@ export async function serveOn(listener: Listener, served: Served): Promise<void>
     reply.code(404).send({ error: "not_found", error_description: "there is nothing at this path" }),
   );
   await app.register(authRoutes, { authenticator, addressOf: desk.addressOf, origins: desk.origins });
+  const views = viewsOf(served, listener);
+  const isReady = () => readinessOf(served, listener);
   await app.register(opsRoutes, {
-    metrics: new GatewayMetrics(viewsOf(served, listener)),
-    readiness: async () =>
-      readiness({
-        draining: desk.isDraining(),
-        listening: listener.isListening,
-        memoryShort: served.watchdog.severity > 0,
-        databaseFault: await faultOf(served.storage),
-        feeds: served.feedDesk.feeds.map((feed) => ({
-          name: feed.name,
-          linksRejected: linksRejected(feed.stats()),
-        })),
-      }),
+    metrics: new GatewayMetrics(views),
+    readiness: isReady,
     isAdminToken: async (token) => (await authenticator.fromToken(token)).admin,
     metricsPublic: () => live.config.listen.metrics === "public",
   });
+  const { clock, log } = desk;
+  const admin = await serveAdmin(app, { ...served, views, readiness: isReady, clock, log });
   await app.ready();
   const webSockets = new WebSocketEndpoint(desk);
   listener.serve(
@@ -85,6 +93,21 @@ export async function serveOn(listener: Listener, served: Served): Promise<void>
       else socket.end(NOT_FOUND, () => socket.destroy());
     },
   );
+  return admin;
+}
+
+/** Whether new clients should be sent here, as of this moment. */
+async function readinessOf(served: Served, listener: Listener): Promise<Readiness> {
+  return readiness({
+    draining: served.desk.isDraining(),
+    listening: listener.isListening,
+    memoryShort: served.watchdog.severity > 0,
+    databaseFault: await faultOf(served.storage),
+    feeds: served.feedDesk.feeds.map((feed) => ({
+      name: feed.name,
+      linksRejected: linksRejected(feed.stats()),
+    })),
+  });
 }
 
 /** A feed whose every key is rejected has no link to show for it, and counts as one. */

@@ -1,3 +1,4 @@
+import { isReservedTopic } from "#protocol/topic.ts";
 import type { TopicMatcher } from "#protocol/topic-matcher.ts";
 import type { Grants, Identity } from "./identity.ts";
 
@@ -19,10 +20,13 @@ export interface GuardedEvent {
 
 /**
  * Whether a subscription may be made. An exact topic needs a grant or a public feed. A pattern needs only that there
- * is something it could ever bring, since each of its events is then checked by `mayReceive`.
+ * is something it could ever bring, since each of its events is then checked by `mayReceive`. The gateway's own topics
+ * are for administrators, whatever is granted.
  */
 export function maySubscribe(identity: Identity, selector: TopicMatcher, open: OpenAccess): boolean {
-  if (selector.type === "exact") return mayRead(identity, selector.pattern, open);
+  if (selector.type === "exact") {
+    return isReservedTopic(selector.pattern) ? identity.admin : mayRead(identity, selector.pattern, open);
+  }
   return identity.subscribe.matchers.length > 0 || open.anonymous.matchers.length > 0 || open.hasPublicTopics;
 }
 
@@ -42,6 +46,8 @@ export function mayReceive(
   }
   if (selector.type === "exact") return true;
   for (const topic of event.topics) {
+    // They come by their names only: a pattern for everything is not meant for them.
+    if (isReservedTopic(topic)) return false;
     if (mayRead(identity, topic, open)) return true;
   }
   return false;
@@ -50,7 +56,7 @@ export function mayReceive(
 /** Whether an update of these topics may be published: each of them must be granted, and someone must answer for it. */
 export function mayPublish(identity: Identity, topics: readonly string[]): boolean {
   if (identity.kind === "anonymous" || topics.length === 0) return false;
-  return topics.every((topic) => identity.publish.covers(topic));
+  return topics.every((topic) => !isReservedTopic(topic) && identity.publish.covers(topic));
 }
 
 function mayRead(identity: Identity, topic: string, open: OpenAccess): boolean {

@@ -64,6 +64,8 @@ export interface Revocation {
 export interface SessionStore {
   add(session: SessionRecord): Promise<void>;
   find(id: string): Promise<SessionRecord | null>;
+  /** A user's sessions, the newest first, at most `limit`; those that are revoked or over too, until they are pruned. */
+  listOf(user: string, limit: number): Promise<SessionRecord[]>;
   /**
    * Replaces the token hash if it still is `expected` and the session is not revoked, in one step.
    * False: somebody else was first, and nothing changed.

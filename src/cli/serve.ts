@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import type { Gateway } from "#app/gateway.ts";
 import type { Logger } from "#base/logger.ts";
 import { ConfigError } from "#config/fault.ts";
-import { DEFAULT_FILE, loadConfigFile } from "#config/load.ts";
+import { DEFAULT_FILE, type LoadedConfig, loadConfigFile } from "#config/load.ts";
+import { printConfig } from "#config/print.ts";
 import { ExitCode } from "./exit.ts";
 
 /** Adds `serve`: runs the gateway until it is told to stop. */
@@ -14,33 +15,42 @@ export function addServeCommand(program: Command): void {
     )
     .option("-c, --config <file>", `configuration file (default: ./${DEFAULT_FILE} if there is one)`)
     .action(async (options: { config?: string }) => {
-      const { config, file } = loadConfigFile(options.config);
+      let loaded = loadConfigFile(options.config);
       // Loaded here, so that a fault of the configuration, or another command, does not wait for the whole house.
       const { Gateway } = await import("#app/gateway.ts");
       const { openLog } = await import("#app/process-log.ts");
       const log = openLog();
       try {
-        const gateway = await Gateway.open(config, { log });
-        log.info({ url: gateway.url, config: file, pid: process.pid }, "listening");
-        await runUntilSignalled(gateway, () => reload(gateway, options.config, log));
+        const configText = () => ({ yaml: printConfig(loaded), file: loaded.file });
+        const gateway = await Gateway.open(loaded.config, { log, configText });
+        log.info({ url: gateway.url, config: loaded.file, pid: process.pid }, "listening");
+        await runUntilSignalled(gateway, () => {
+          loaded = reload(gateway, options.config, log) ?? loaded;
+        });
       } finally {
         log.close();
       }
     });
 }
 
-/** Reads the configuration again. One with faults changes nothing; the gateway itself says what a good one changes. */
-function reload(gateway: Gateway, file: string | undefined, log: Logger): void {
+/**
+ * Reads the configuration again. One with faults changes nothing; the gateway itself says what a good one changes.
+ *
+ * @returns what is in force now; null when nothing changed
+ */
+function reload(gateway: Gateway, file: string | undefined, log: Logger): LoadedConfig | null {
   try {
-    gateway.reload(loadConfigFile(file).config);
+    const loaded = loadConfigFile(file);
+    return gateway.reload(loaded.config) ? loaded : null;
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
     log.error({ faults: thrown.message.split("\n") }, "configuration not reloaded, nothing changed");
+    return null;
   }
 }
 
 /**
- * Resolves once the gateway has drained. A second signal makes it exit at once, with status 1.
+ * Resolves once the gateway has drained, by a signal or by an administrator's wish. A second signal makes it exit at once, with status 1.
  *
  * @param reload what SIGHUP does; default: nothing
  */
@@ -57,6 +67,10 @@ export async function runUntilSignalled(gateway: Gateway, reload: () => void = (
       });
     };
     process.once("SIGTERM", stop).once("SIGINT", stop);
+    void gateway.over.then(() => {
+      process.removeListener("SIGTERM", stop).removeListener("SIGINT", stop);
+      resolve();
+    });
   });
   process.removeListener("SIGHUP", reload);
   process.removeListener("SIGTERM", exitAtOnce).removeListener("SIGINT", exitAtOnce);

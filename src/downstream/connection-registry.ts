@@ -8,6 +8,7 @@ import { admit } from "./admission.ts";
 import type { Connection } from "./connection.ts";
 import type { DownstreamLimits } from "./desk.ts";
 import type { DownstreamCounters } from "./downstream-counters.ts";
+import { CONNECTION_BYTES } from "./heaviest.ts";
 import { Transport } from "./transport.ts";
 
 /** What a look at every connection says of the book's counts. */
@@ -20,6 +21,11 @@ export interface RegistryAudit {
   readonly subscribers: number;
   /** Takes the connections' word for the counts. To be called in the same turn. */
   repair(): void;
+}
+
+/** Called synchronously at each end of a connection; must not throw. */
+export interface ConnectionObserver {
+  ended(connection: Connection, reason: CloseReason, durationS: number, detail: string | undefined): void;
 }
 
 /**
@@ -37,8 +43,12 @@ export class ConnectionRegistry implements Iterable<Connection> {
   readonly #log: Logger;
   #onEmpty: (() => void)[] = [];
   #refusing: "memory" | null = null;
+  /** Told of memory that connections take, in bytes, roughly. */
+  #onTaken: ((bytes: number) => void) | null = null;
   readonly #arrivals = new TokenBucket();
   readonly #clock: Clock;
+  /** Null: nobody is told. */
+  observer: ConnectionObserver | null = null;
 
   constructor(counters: DownstreamCounters, log: Logger, clock: Clock) {
     this.#clock = clock;
@@ -57,6 +67,11 @@ export class ConnectionRegistry implements Iterable<Connection> {
 
   count(transport: Transport): number {
     return this.#ofTransport[transport];
+  }
+
+  /** Has somebody told of the memory that connections take, as they take it. It must not end any. */
+  meter(onTaken: ((bytes: number) => void) | null): void {
+    this.#onTaken = onTaken;
   }
 
   /** Lets nobody in from now on, and says why; null: the limits decide again. */
@@ -102,6 +117,7 @@ export class ConnectionRegistry implements Iterable<Connection> {
   }
 
   add(connection: Connection): void {
+    this.#onTaken?.(CONNECTION_BYTES);
     this.#connections.set(connection.id, connection);
     this.#ofTransport[connection.transport]++;
     increment(this.#ofAddress, connection.address);
@@ -161,6 +177,7 @@ export class ConnectionRegistry implements Iterable<Connection> {
       },
       "connection closed",
     );
+    this.observer?.ended(connection, reason, durationS, detail);
     this.#settle();
   }
 

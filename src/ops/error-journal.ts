@@ -2,6 +2,7 @@ import type { Clock } from "#base/clock.ts";
 import { Tally } from "#base/counters.ts";
 import { codeOf, messageOf } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
+import type { ErrorGroups } from "./error-groups.ts";
 import { FoldingLogger } from "./log-folding.ts";
 
 /** Pairs of room and code that are told apart; a system's codes are few, but an unknown library's need not be. */
@@ -13,10 +14,15 @@ export class ErrorJournal implements Disposable {
   /** By `room:code`, for the metric `errors_total`. Codes beyond a bound of distinct ones count as `other`. */
   readonly counts = new Tally();
   readonly #lines: FoldingLogger;
+  readonly #clock: Clock;
+  readonly #groups: ErrorGroups | null;
   #pairs = 0;
 
-  constructor(logger: Logger, clock: Clock) {
+  /** @param groups where each error is noted as well; null: nowhere */
+  constructor(logger: Logger, clock: Clock, groups: ErrorGroups | null = null) {
     this.#lines = new FoldingLogger(logger, clock);
+    this.#clock = clock;
+    this.#groups = groups;
   }
 
   /**
@@ -27,6 +33,8 @@ export class ErrorJournal implements Disposable {
   record(room: string, thrown: unknown, context: string, fields: object = {}): void {
     const code = this.#countableCode(room, codeOf(thrown));
     this.counts.add(`${room}:${code}`);
+    const sample = `${context}: ${messageOf(thrown)}`;
+    this.#groups?.add({ kind: "error", room, code, peer: "", sample }, this.#clock.nowMs());
     this.#lines.error({ ...fields, room, code, reason: messageOf(thrown) }, context);
   }
 

@@ -12,3 +12,10 @@ export function topicFault(topic: string): string | null {
   if (topic === "*") return "'*' is not a topic: it stands for every topic";
   return null;
 }
+
+/** Topics that the gateway tells administrators of itself with. Nobody may publish to them. */
+export const RESERVED_TOPICS = "/.streamkeeper/";
+
+export function isReservedTopic(topic: string): boolean {
+  return topic.startsWith(RESERVED_TOPICS);
+}

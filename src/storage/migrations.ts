@@ -74,6 +74,23 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  "0003-error-groups": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .createTable("error_groups")
+        .addColumn("kind", "text", (column) => column.notNull())
+        .addColumn("room", "text", (column) => column.notNull())
+        .addColumn("code", "text", (column) => column.notNull())
+        .addColumn("peer", "text", (column) => column.notNull())
+        .addColumn("sample", "text", (column) => column.notNull())
+        .addColumn("count", "bigint", (column) => column.notNull())
+        .addColumn("first_ms", "bigint", (column) => column.notNull())
+        .addColumn("last_ms", "bigint", (column) => column.notNull())
+        .addPrimaryKeyConstraint("error_groups_key", ["kind", "room", "code", "peer"])
+        .execute();
+      await db.schema.createIndex("error_groups_by_time").on("error_groups").column("last_ms").execute();
+    },
+  },
 };
 
 async function refuseNewer(db: Kysely<Tables>, name: string): Promise<void> {

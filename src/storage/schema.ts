@@ -37,4 +37,14 @@ export interface Tables {
     last_event_id: string;
     saved_ms: number;
   };
+  error_groups: {
+    kind: string;
+    room: string;
+    code: string;
+    peer: string;
+    sample: string;
+    count: number;
+    first_ms: number;
+    last_ms: number;
+  };
 }

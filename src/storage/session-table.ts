@@ -31,6 +31,17 @@ export class SessionTable implements SessionStore {
     return row === undefined ? null : recordOf(row);
   }
 
+  async listOf(user: string, limit: number): Promise<SessionRecord[]> {
+    const rows = await this.#db
+      .selectFrom("sessions")
+      .selectAll()
+      .where("user_name", "=", user)
+      .orderBy("created_ms", "desc")
+      .limit(limit)
+      .execute();
+    return rows.map(recordOf);
+  }
+
   async rotate(
     id: string,
     expected: string,

@@ -2,7 +2,9 @@ import { Kysely } from "kysely";
 import type { KeyStore, SessionStore, UserStore } from "#auth/ports.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
+import type { ErrorStore } from "#ops/error-keeper.ts";
 import type { LinkCursorStore } from "#protocol/link-cursor-store.ts";
+import { ErrorTable } from "./error-table.ts";
 import { KeyTable } from "./key-table.ts";
 import { LinkCursorTable } from "./link-cursor-table.ts";
 import { migrate } from "./migrations.ts";
@@ -23,6 +25,7 @@ export interface Storage extends AsyncDisposable {
   readonly sessions: SessionStore;
   readonly keys: KeyStore;
   readonly linkCursors: LinkCursorStore;
+  readonly errors: ErrorStore;
   /** Which database, for people: the file, or host and database. No secret in it. */
   readonly name: string;
   /** For the metric `database_connections{state}`. */
@@ -103,6 +106,7 @@ function storageOn(db: Kysely<Tables>, name: string, connections: () => Database
     sessions: new SessionTable(db),
     keys: new KeyTable(db),
     linkCursors: new LinkCursorTable(db),
+    errors: new ErrorTable(db),
     name,
     connections,
     close,

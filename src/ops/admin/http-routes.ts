@@ -12,6 +12,8 @@ export type AdminCaller =
 export interface AdminRoutesOptions {
   readonly desk: AdminDesk;
   readonly version: string;
+  /** The cookie that signing in sets. */
+  readonly cookieName: string;
   readonly callerOf: (request: FastifyRequest["raw"]) => Promise<AdminCaller>;
 }
 
@@ -34,7 +36,7 @@ export const adminRoutes: FastifyPluginAsync<AdminRoutesOptions> = async (app, o
     await refuse(reply, caller.verdict);
   });
 
-  const document = openApiDocument(options.version);
+  const document = openApiDocument(options.version, options.cookieName);
   app.get("/admin/api/openapi.json", async () => document);
 
   for (const endpoint of ENDPOINTS) {

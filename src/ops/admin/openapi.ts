@@ -8,7 +8,7 @@ by themselves over the gateway's own event streams: subscribe to \`/.streamkeepe
 \`/.streamkeeper/feeds\` (when a link changes) on \`/.well-known/mercure\`.`;
 
 /** The API's description (OpenAPI 3.1), made from the schemas that validate its requests. */
-export function openApiDocument(version: string): object {
+export function openApiDocument(version: string, cookieName: string): object {
   const components: Record<string, object> = {};
   const paths: Record<string, Record<string, object>> = {};
   for (const endpoint of ENDPOINTS) {
@@ -27,7 +27,7 @@ export function openApiDocument(version: string): object {
       schemas: components,
       securitySchemes: {
         accessToken: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
-        cookie: { type: "apiKey", in: "cookie", name: "mercureAuthorization" },
+        cookie: { type: "apiKey", in: "cookie", name: cookieName },
       },
     },
   };

@@ -48,11 +48,9 @@ export const Overview = z
     slowConsumers: count().meta({ description: "connections that read too slowly, since the start" }),
     authFailures: count(),
     errors: count(),
-    lagMs: z
-      .object({ p50: z.number().nullable(), p99: z.number().nullable() })
-      .meta({
-        description: "from an event's entry to its write, over the last 10 s, as upper bounds of buckets",
-      }),
+    lagMs: z.object({ p50: z.number().nullable(), p99: z.number().nullable() }).meta({
+      description: "from an event's entry to its write, over the last 10 s, as upper bounds of buckets",
+    }),
     memory: z.object({
       residentBytes: count(),
       limitBytes: count().nullable(),
@@ -193,11 +191,9 @@ export const Link = z
 export const LinkBand = z
   .object({
     link: z.int(),
-    changes: z
-      .array(z.tuple([z.number(), z.string()]))
-      .meta({
-        description: "[time, state] pairs, oldest first; the last state lasts until now or `endedAtMs`",
-      }),
+    changes: z.array(z.tuple([z.number(), z.string()])).meta({
+      description: "[time, state] pairs, oldest first; the last state lasts until now or `endedAtMs`",
+    }),
     endedAtMs: z.number().nullable(),
   })
   .meta({ id: "LinkBand" });
@@ -260,11 +256,9 @@ export const ErrorGroup = z
   .object({
     room: z.string(),
     code: z.string(),
-    peer: z
-      .string()
-      .meta({
-        description: 'a client\'s address, a feed, "" where there is none; "others" beyond the bound',
-      }),
+    peer: z.string().meta({
+      description: 'a client\'s address, a feed, "" where there is none; "others" beyond the bound',
+    }),
     kind: z
       .enum(["error", "end"])
       .meta({ description: "something that failed, or the end of a connection or link" }),
