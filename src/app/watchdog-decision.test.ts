@@ -26,7 +26,7 @@ test("watchdog: below its first share nothing is done", () => {
 
 test("watchdog: however fast memory goes, doors are shut before the log is trimmed, and that before anyone is sent away", () => {
   const { actions } = play(times(5, 2));
-  assert.deepEqual(actions, ["closed collect", "trimmed trim:0.5", "shedding collect", "shed", ""]);
+  assert.deepEqual(actions, ["closed collect", "trimmed trim:0.5 collect", "shedding shed", "", ""]);
 });
 
 test("watchdog: the log is halved each second down to a sixteenth while that does not help", () => {

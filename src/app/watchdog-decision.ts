@@ -117,15 +117,15 @@ function measures(state: MemoryState, { used, nowMs }: MemorySample, actions: Me
     actions.push({ kind: "trim", share: trimShare });
   }
   // Only what is still too high after garbage was collected is the connections' fault.
-  const isCollected = collectedAtMs > Math.max(trimmedAtMs, shedAtMs) && nowMs - shedAtMs >= SHED_EVERY_MS;
+  const isCollected = collectedAtMs >= Math.max(trimmedAtMs, shedAtMs) && nowMs - shedAtMs >= SHED_EVERY_MS;
   if (state.step === "shedding" && used >= ENTERED_AT.shedding && isCollected) {
     shedAtMs = nowMs;
     actions.push({ kind: "shed", share: SHED_SHARE });
   }
   // Last, so that what was let go above is collected too.
-  const isFirst = state.step === "shedding" && collectedAtMs <= trimmedAtMs;
+  const isLeft = collectedAtMs < trimmedAtMs;
   const isShort = state.step !== "calm" && used >= ENTERED_AT.closed - MARGIN;
-  if (isShort && (isFirst || nowMs - collectedAtMs >= COLLECT_EVERY_MS[state.step])) {
+  if (isShort && (isLeft || nowMs - collectedAtMs >= COLLECT_EVERY_MS[state.step])) {
     collectedAtMs = nowMs;
     actions.push({ kind: "collect" });
   }

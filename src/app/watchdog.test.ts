@@ -64,6 +64,20 @@ test("watchdog: the log and the states are trimmed, and get their bounds back", 
   assert.ok(desk.hub.stats().logBytes > trimmed.logBytes);
 });
 
+test("watchdog: what one turn of the event loop takes shuts the doors in that turn, and changes nothing under its hands", () => {
+  const { clock, desk, memory, watchdog, admitted } = rig();
+  clock.advance(10_000);
+  const before = desk.hub.stats();
+  memory.used = 990;
+  for (let index = 0; index < 20; index++) desk.hub.publish({ topics: ["/t"], data: "x".repeat(10_000) });
+  assert.equal(admitted(), "memory");
+  assert.equal(memory.collected, 1);
+  assert.equal(desk.hub.stats().logEvents, before.logEvents + 20);
+  mutedConnection(desk);
+  clock.advance(0);
+  assert.equal(watchdog.shed, 1);
+});
+
 test("watchdog: past the last share the heaviest are sent away, until memory is there", () => {
   const { clock, desk, memory, watchdog } = rig();
   const connections = Array.from({ length: 100 }, () => mutedConnection(desk));

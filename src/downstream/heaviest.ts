@@ -5,7 +5,7 @@ export interface Weighed {
 }
 
 /** What a connection and each of its subscribers cost beside its queue, in bytes. Measured roughly, rounded up. */
-const CONNECTION_BYTES = 8 * 1024;
+export const CONNECTION_BYTES = 8 * 1024;
 const SUBSCRIBER_BYTES = 400;
 
 /**

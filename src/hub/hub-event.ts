@@ -47,6 +47,11 @@ export class HubEvent {
     this.#bytes = EVENT_OVERHEAD_BYTES + 2 * this.data.length + (this.id?.length ?? 0);
   }
 
+  /** What it costs, frames that were encoded so far included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** The SSE event id: the publisher's own, else the cursor. */
   get sseId(): string {
     return this.id ?? formatCursor({ epoch: this.#ledger.epoch, sequence: this.sequence });

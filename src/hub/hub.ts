@@ -9,7 +9,13 @@ import { GapBook } from "./gap-book.ts";
 import { HubEvent } from "./hub-event.ts";
 import { type FollowedLog, Log } from "./log.ts";
 import { ChainReader, type LogReader, readHistory, ScanReader } from "./log-reader.ts";
-import type { HubMemory, RememberedEvent, RememberedState } from "./memory.ts";
+import {
+  type HubMemory,
+  type RememberedEvent,
+  type RememberedState,
+  recall,
+  rememberedTopics,
+} from "./memory.ts";
 import type { Demand, HistoryQuery, HubOptions, HubStats } from "./ports.ts";
 import { StateStore } from "./state-store.ts";
 import { type EventSink, PatternGroup, Subscription, subscriptionsOf, Topic, TopicRefused } from "./topic.ts";
@@ -21,6 +27,9 @@ export type { HubMemory, RememberedEvent, RememberedState } from "./memory.ts";
 export type { Demand, DemandVerdict, HistoryQuery, HubOptions, HubStats } from "./ports.ts";
 export type { EventSink, Gap, Subscription } from "./topic.ts";
 export { TopicRefused } from "./topic.ts";
+
+/** What a subscription costs, its topic included. Measured roughly, rounded up. */
+const SUBSCRIPTION_BYTES = 1024;
 
 export class Hub {
   readonly #log: Log;
@@ -34,6 +43,8 @@ export class Hub {
   /** A forgotten topic's events can't be vouched for up to here. */
   #forgottenThrough = 0;
   readonly #gaps = new GapBook();
+  /** Told of memory that was taken, in bytes, roughly. */
+  #onTaken: ((bytes: number) => void) | null = null;
   #subscribers = 0;
   #publishing = false;
 
@@ -57,6 +68,11 @@ export class Hub {
     return this.#log.head;
   }
 
+  /** Has somebody told of the memory that events and subscriptions take, as they take it. It must not use the hub. */
+  meter(onTaken: ((bytes: number) => void) | null): void {
+    this.#onTaken = onTaken;
+  }
+
   /** Sequence of the newest event that the log let go of; 0 when it still holds all. */
   get evictedThrough(): number {
     return this.#log.evictedThrough;
@@ -76,6 +92,7 @@ export class Hub {
     if (state !== "none") this.#states.change(topics[0] as Topic, event, state);
     this.#deliver(event, topics);
     this.#log.evict(nowMs);
+    this.#onTaken?.(event.bytes);
     return event;
   }
 
@@ -91,6 +108,7 @@ export class Hub {
     this.#subscribers++;
     const holder = selector.type === "exact" ? this.#topicOf(selector.pattern) : this.#groupOf(selector);
     holder.subscribers.add(subscription);
+    this.#onTaken?.(SUBSCRIPTION_BYTES);
     return subscription;
   }
 
@@ -185,7 +203,7 @@ export class Hub {
     this.#gaps.forgetThrough(this.#log.evictedThrough);
   }
 
-  /** While memory is short: the log and the states hold only this share of their bounds. 1 gives all back. */
+  /** While memory is short: the log and the states hold only this share of what they hold. 1 gives all back. */
   squeeze(share: number): void {
     this.#log.squeeze(share);
     this.#states.squeeze(share);
@@ -209,7 +227,7 @@ export class Hub {
     };
   }
 
-  /** The states of topics, those changed longest ago first. */
+  /** Those changed longest ago first. */
   states(): IterableIterator<RememberedState> {
     return this.#states.remembered();
   }
@@ -228,21 +246,9 @@ export class Hub {
     if (this.#log.head > 0 || this.#topics.size > 0)
       throw new Error("a hub that is in use can't be restored");
     this.#forgottenThrough = memory.forgottenThrough;
-    const evicted = new Map(memory.topics);
-    const topicOf = (name: string) => {
-      const topic = this.#topicOf(name);
-      topic.evictedThrough = evicted.get(name) ?? memory.forgottenThrough;
-      return topic;
-    };
-    this.#log.beginAfter(memory.evictedThrough);
-    for (const { sequence, timeMs, publication } of events) {
-      if (sequence <= this.#log.head || sequence > memory.head) continue;
-      this.#log.skipTo(sequence - 1);
-      const event = new HubEvent(sequence, timeMs, publication, this.#log);
-      this.#log.append(event, [...new Set(publication.topics)].map(topicOf));
+    const topicOf = rememberedTopics(memory, (name) => this.#topicOf(name));
+    for (const event of recall(this.#log, memory, events, topicOf))
       if (event.id !== null && !this.#ids.has(event.id)) this.#ids.set(event.id, event);
-    }
-    this.#log.skipTo(memory.head);
     for (const state of states) this.#states.recall(topicOf(state.topic), state);
     for (const [name, through] of memory.topics)
       if (!this.#topics.has(name)) this.#forgottenThrough = Math.max(this.#forgottenThrough, through);
@@ -250,11 +256,11 @@ export class Hub {
     this.evict();
   }
 
-  /** From now on no resume from before is exact, of any topic: nobody knows what is missing. Events held stay. */
-  distrust(): void {
+  /** From now on no resume from before is exact, by pattern, or of topics that are not known, or of any. Events stay. */
+  distrust(which: "unknown" | "all" = "all"): void {
     const sequence = this.#log.skip();
     this.#forgottenThrough = sequence;
-    for (const topic of this.#topics.values()) topic.evictedThrough = sequence;
+    if (which === "all") for (const topic of this.#topics.values()) topic.evictedThrough = sequence;
     this.#gaps.distrustThrough(sequence);
   }
 

@@ -1,4 +1,5 @@
 import type { HubEvent, Ledger } from "./hub-event.ts";
+import { SqueezedBound } from "./squeezed-bound.ts";
 import type { ChainNode, Topic } from "./topic.ts";
 
 export interface LogBounds {
@@ -28,7 +29,7 @@ export class Log implements Ledger, FollowedLog {
   readonly #released: { topic(topic: Topic): void; event(event: HubEvent): void };
   /** Canonical nodes by `sequence % capacity`; capacity is a power of two. */
   #ring = new Array<ChainNode | undefined>(CAPACITY_MIN);
-  #share = 1;
+  readonly #bound = new SqueezedBound();
   #first = 1;
   #head = 0;
   #evictedThrough = 0;
@@ -115,14 +116,14 @@ export class Log implements Ledger, FollowedLog {
     return this.#ring[sequence & (this.#ring.length - 1)] ?? null;
   }
 
-  /** Holds only this share of its bytes' bound from now on; 1: all of it. Takes effect at the next `evict`. */
+  /** Holds only this share of its bytes from now on; 1: all that its bound allows. Takes effect at the next `evict`. */
   squeeze(share: number): void {
-    this.#share = share;
+    this.#bound.squeeze(share, this.bytes);
   }
 
   /** Lets go what exceeds the bounds, oldest first. */
   evict(nowMs: number): void {
-    const bytesMax = this.#bounds.bytesMax * this.#share;
+    const bytesMax = this.#bound.of(this.#bounds.bytesMax);
     while (this.length > 0) {
       const node = this.at(this.#first);
       if (node === null) {

@@ -1,6 +1,7 @@
 import type { Publication } from "#protocol/event.ts";
 import { HubEvent, type Ledger } from "./hub-event.ts";
 import type { RememberedState } from "./memory.ts";
+import { SqueezedBound } from "./squeezed-bound.ts";
 import type { Topic } from "./topic.ts";
 import { isDeeperThan, type Json, mergePatch, NESTING_MAX, type TopicState } from "./topic-state.ts";
 
@@ -18,7 +19,7 @@ export class StateStore {
   readonly #byChange = new Map<Topic, TopicState>();
   readonly #ledger: Ledger;
   #bytes = 0;
-  #share = 1;
+  readonly #bound = new SqueezedBound();
   /** States let go because of the bound. */
   evicted = 0;
 
@@ -106,9 +107,9 @@ export class StateStore {
     this.#evict(topic);
   }
 
-  /** Holds only this share of its bound from now on; 1: all of it. */
+  /** Holds only this share of its bytes from now on; 1: all that its bound allows. */
   squeeze(share: number): void {
-    this.#share = share;
+    this.#bound.squeeze(share, this.#bytes);
     this.#evict(null);
   }
 
@@ -123,8 +124,9 @@ export class StateStore {
 
   /** @param newest a state that is kept if it is the only one */
   #evict(newest: Topic | null): void {
+    const bytesMax = this.#bound.of(this.#bytesMax);
     for (const topic of this.#byChange.keys()) {
-      if (this.#bytes <= this.#bytesMax * this.#share) return;
+      if (this.#bytes <= bytesMax) return;
       if (topic === newest && this.#byChange.size > 1) continue;
       this.evicted++;
       this.drop(topic);
