@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { HTTP2_ERRORS } from "#app/http2-guard.ts";
 import { SWEEP_KINDS } from "#app/sweep-checks.ts";
 import { TLS_ERRORS } from "#app/tls-pair.ts";
 import { AUTH_ERRORS } from "#auth/auth-error.ts";
@@ -107,6 +108,11 @@ const ERRORS = [
     TLS_ERRORS,
   ),
   errors("Listening", "At the start.", LISTEN_ERRORS),
+  errors(
+    "HTTP/2 sessions",
+    "The label `code` of `streamkeeper_errors_total` in room `listener`. The client is told GOAWAY with ENHANCE_YOUR_CALM.",
+    HTTP2_ERRORS,
+  ),
   errors("The database", "At the start, or later.", STORAGE_ERRORS),
   errors("Users", "Of `streamkeeper user`.", ACCOUNT_ERRORS),
   errors("Usage", "Of commands. Exit status 2.", USAGE_ERRORS),

@@ -26,6 +26,35 @@ export function clientAddressReader(trusted: readonly string[]): (request: Incom
   };
 }
 
+/**
+ * The scheme that the client used, as the trusted proxy that the request came through tells it (`Forwarded`, RFC 7239,
+ * else `X-Forwarded-Proto`); null: it came through none, or it does not say. Of several schemes the last one is the
+ * proxy's own word.
+ */
+export function clientSchemeReader(
+  trusted: readonly string[],
+): (request: IncomingMessage) => "http" | "https" | null {
+  const isProxy = proxyTest(trusted);
+  return ({ socket, headers }) => {
+    if (!isProxy(socket.remoteAddress ?? "")) return null;
+    const { forwarded } = headers;
+    const told =
+      forwarded === undefined
+        ? String(headers["x-forwarded-proto"] ?? "")
+            .split(",")
+            .at(-1)
+        : /(?:^|;)\s*proto="?([a-z]+)"?/i.exec(forwarded.split(",").at(-1)?.trim() ?? "")?.[1];
+    const scheme = told?.trim().toLowerCase();
+    return scheme === "http" || scheme === "https" ? scheme : null;
+  };
+}
+
+/** Whether an address is a trusted proxy's. */
+export function proxyTest(trusted: readonly string[]): (address: string) => boolean {
+  const proxies = blockListOf(trusted);
+  return (address) => trusted.length > 0 && isTrusted(proxies, plain(address));
+}
+
 /** Addresses from the farthest to the nearest hop. */
 function forwardedFor(headers: IncomingMessage["headers"]): string[] {
   const forwarded = headers.forwarded;

@@ -8,8 +8,11 @@ import {
 import { createServer as createSecureServer, Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import type { SecureContextOptions } from "node:tls";
+import type { SecureContextOptions, TLSSocket } from "node:tls";
+import type { Clock } from "#base/clock.ts";
 import { CodedError, codeOf, messageOf } from "#base/errors.ts";
+import { tuneSocket } from "#downstream/byte-sink.ts";
+import { Http2Door } from "./listener-http2.ts";
 
 /** Bytes of a request's line and headers. */
 const HEADER_BYTES_MAX = 16 * 1024;
@@ -35,6 +38,13 @@ export interface ListenerOptions {
   readonly port: number;
   /** Null: plain HTTP. */
   readonly tls: SecureContextOptions | null;
+  /** Whether HTTP/2 is offered beside HTTP/1.1. Over TLS only. */
+  readonly http2: boolean;
+  readonly clock: Clock;
+  /** Most HTTP/2 sessions from one peer's address. */
+  readonly sessionsMax: (address: string) => number;
+  /** Silence after which the operating system asks whether an HTTP/2 client is still there, in milliseconds. */
+  readonly keepAliveMs: () => number;
 }
 
 /**
@@ -46,6 +56,8 @@ export class Listener implements AsyncDisposable {
   readonly #options: ListenerOptions;
   #closing: Promise<void> | null = null;
   readonly #clientErrors = new Map<string, number>();
+  readonly #http2: Http2Door | null;
+  #answer: RequestListener = (_request, response) => void response.end();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -64,6 +76,7 @@ export class Listener implements AsyncDisposable {
             ...common,
             ...options.tls,
             minVersion: "TLSv1.2",
+            ALPNProtocols: options.http2 ? ["h2", "http/1.1"] : ["http/1.1"],
             handshakeTimeout: HEADERS_TIMEOUT_MS,
           });
     this.server.on("clientError", (error, socket) => this.#onClientError(error, socket));
@@ -73,6 +86,7 @@ export class Listener implements AsyncDisposable {
     // Sockets must never be without an error handler, however early they fail.
     this.server.on("connection", (socket: Duplex) => socket.on("error", ignore));
     this.server.on("secureConnection", (socket: Duplex) => socket.on("error", ignore));
+    this.#http2 = options.tls === null || !options.http2 ? null : this.#openHttp2(options);
   }
 
   /** What answers requests, in this order, and upgrades. Called once, before `open`. */
@@ -81,12 +95,13 @@ export class Listener implements AsyncDisposable {
     rest: RequestListener,
     upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void,
   ): void {
-    this.server.on("request", (request, response) => {
+    this.#answer = (request, response) => {
       for (const handler of raw) {
         if (handler(request, response)) return;
       }
       rest(request, response);
-    });
+    };
+    this.server.on("request", this.#answer);
     this.server.on("upgrade", upgrade);
   }
 
@@ -131,6 +146,11 @@ export class Listener implements AsyncDisposable {
     for (const [code, count] of this.#clientErrors) yield [`listener:${code}`, count];
   }
 
+  /** HTTP/2 sessions that are open. */
+  get sessions(): number {
+    return this.#http2?.size ?? 0;
+  }
+
   get isListening(): boolean {
     return this.server.listening;
   }
@@ -141,6 +161,7 @@ export class Listener implements AsyncDisposable {
       if (!this.server.listening) resolve();
       else this.server.close(() => resolve());
       this.server.closeIdleConnections();
+      this.#http2?.close();
     });
     return this.#closing;
   }
@@ -148,12 +169,37 @@ export class Listener implements AsyncDisposable {
   /** Ends whatever `close` still waits for. */
   destroy(): void {
     this.server.closeAllConnections();
+    this.#http2?.destroy();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = this.close();
     this.destroy();
     await closed;
+  }
+
+  /** What the handshake agreed on decides who speaks on a socket: the HTTP/1.1 server, as without HTTP/2, or the door. */
+  #openHttp2({ clock, sessionsMax, keepAliveMs }: ListenerOptions): Http2Door {
+    const door = new Http2Door({
+      clock,
+      sessionsMax,
+      headerBytesMax: HEADER_BYTES_MAX,
+      requestTimeoutMs: REQUEST_TIMEOUT_MS,
+      serve: (request, response) => this.#answer(request, response as never),
+      count: (code) => this.#countCode(code),
+    });
+    const http1 = this.server.listeners("secureConnection") as ((socket: TLSSocket) => void)[];
+    this.server.removeAllListeners("secureConnection");
+    this.server.on("secureConnection", (socket: TLSSocket) => {
+      if (socket.alpnProtocol !== "h2") {
+        for (const listener of http1) listener.call(this.server, socket);
+        return;
+      }
+      socket.on("error", ignore);
+      tuneSocket(socket, keepAliveMs());
+      door.accept(socket);
+    });
+    return door;
   }
 
   #onClientError(error: Error, socket: Duplex): void {

@@ -30,6 +30,8 @@ export interface ListenConfig {
   /** 0: a free port that the system chooses. */
   readonly port: number;
   readonly allowPlaintext: boolean;
+  /** Whether HTTP/2 is offered over TLS. */
+  readonly http2: boolean;
   readonly metrics: "private" | "public";
   /** Origins as browsers send them, such as `https://app.example.com`. */
   readonly origins: readonly string[];
@@ -110,7 +112,8 @@ export interface LogConfig {
   readonly bytesMax: number;
   readonly ageMaxMs: number;
   readonly stateBytesMax: number;
-  readonly persist: boolean;
+  /** Absolute path of a directory; null: the log is in memory only. */
+  readonly persist: string | null;
 }
 
 export interface LimitsConfig {

@@ -182,6 +182,11 @@ export const fileSchema = section({
     )
       .prefault([])
       .describe("Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."),
+    http2: boolean()
+      .prefault(true)
+      .describe(
+        "Whether HTTP/2 is offered beside HTTP/1.1, over TLS: a browser then has all its streams on one connection. WebSocket stays on HTTP/1.1.",
+      ),
   })
     .prefault({})
     .describe("The listener."),
@@ -236,7 +241,11 @@ export const fileSchema = section({
     stateBytesMax: bytes("64KiB", "64GiB")
       .prefault("64MiB")
       .describe("Memory that the topics' states may take; those not used for longest go first."),
-    persist: boolean().prefault(false).describe("Whether the log outlives a restart."),
+    persist: orNull(text("path", "a path to a directory", directoryFault))
+      .prefault(null)
+      .describe(
+        "Directory of the gateway's own, made if need be, where the log outlives a restart: clients then resume across it. It takes up to twice `bytesMax` of disk. Null: memory only.",
+      ),
   })
     .prefault({})
     .describe("The hub's memory of events, from which clients resume."),
@@ -320,4 +329,8 @@ function filled(found: string): string | null {
 
 function pathFault(found: string): string | null {
   return found !== "" && !found.includes("\0") ? null : "a path to a PEM file";
+}
+
+function directoryFault(found: string): string | null {
+  return found !== "" && !found.includes("\0") ? null : "a path to a directory";
 }

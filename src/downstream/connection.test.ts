@@ -102,7 +102,7 @@ async function gone(connection: Connection): Promise<void> {
 test("connection: what is queued in one turn leaves in one write, in order", async () => {
   const { connection, client } = await connected();
   const writes: number[] = [];
-  const socket = (connection as unknown as { socket: Socket }).socket;
+  const socket = (connection as unknown as { sink: Socket }).sink;
   const write = socket.write;
   socket.write = ((chunk: Buffer) => {
     writes.push(chunk.length);
@@ -124,7 +124,7 @@ test("connection: two connections that queue the same frames share the bytes the
   const [first, second] = [await connected(), await connected()];
   const written: Buffer[] = [];
   for (const { connection } of [first, second]) {
-    const socket = (connection as unknown as { socket: Socket }).socket;
+    const socket = (connection as unknown as { sink: Socket }).sink;
     const write = socket.write;
     socket.write = ((chunk: Buffer) => {
       written.push(chunk);
@@ -196,7 +196,7 @@ test("attack: a client that never reads costs its bound and is cut as slow", asy
 test("connection: one whose socket takes nothing for the write deadline is stalled, however little is queued", async () => {
   const { connection, client } = await connected();
   client.pause();
-  const socket = (connection as unknown as { socket: Socket }).socket;
+  const socket = (connection as unknown as { sink: Socket }).sink;
   const frame = Buffer.alloc(20_000);
   while (!socket.writableNeedDrain) {
     connection.enqueue(frame);

@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import type { Identity } from "#auth/identity.ts";
 import type { Timer } from "#base/clock.ts";
 import { codeOf } from "#base/errors.ts";
@@ -6,6 +5,7 @@ import { WheelTask } from "#base/timer-wheel.ts";
 import type { HubEvent } from "#hub/hub.ts";
 import { CLOSE_REASONS, CloseReason } from "#protocol/close-reason.ts";
 import { WireFormat } from "#protocol/event.ts";
+import type { ByteSink } from "./byte-sink.ts";
 import { ConflatedQueue } from "./conflated-queue.ts";
 import type { Desk } from "./desk.ts";
 import type { Flushable } from "./flusher.ts";
@@ -15,12 +15,13 @@ import type { Transport } from "./transport.ts";
 /** How long a socket may take to hand over its last bytes before it is destroyed, in milliseconds. */
 const FAREWELL_MS = 5000;
 
-/** The socket points back to its connection, so that its listeners are shared functions and not closures. */
+/** The sink points back to its connection, so that its listeners are shared functions and not closures. */
 const CONNECTION = Symbol("connection");
-type OwnedSocket = Socket & { [CONNECTION]?: Connection };
+type OwnedSink = ByteSink & { [CONNECTION]?: Connection };
 
 /**
- * One downstream client connection, of either transport: its socket, its byte-bounded queue, its one `close(reason)`.
+ * One downstream client connection, of either transport: its socket, or its stream where it shares one, its byte-bounded
+ * queue, its one `close(reason)`. Where it says socket it means either.
  *
  *     opening ──> open ──close(reason)──> closed
  *                            │
@@ -38,7 +39,7 @@ export abstract class Connection extends WheelTask implements Flushable {
   readonly openedAtMs: number;
   identity: Identity;
   protected readonly desk: Desk;
-  protected readonly socket: Socket;
+  protected readonly sink: ByteSink;
   readonly #openedMonotonicMs: number;
   #queue: Buffer[] = [];
   #queuedBytes = 0;
@@ -52,23 +53,21 @@ export abstract class Connection extends WheelTask implements Flushable {
   #farewell: Timer | null = null;
   #socketClosed = false;
 
-  constructor(desk: Desk, socket: Socket, transport: Transport, address: string, identity: Identity) {
+  constructor(desk: Desk, sink: ByteSink, transport: Transport, address: string, identity: Identity) {
     super();
     this.desk = desk;
-    this.socket = socket;
+    this.sink = sink;
     this.transport = transport;
     this.address = address;
     this.identity = identity;
     this.id = desk.nextConnectionId();
     this.openedAtMs = desk.clock.nowMs();
     this.#openedMonotonicMs = desk.clock.monotonicMs();
-    (socket as OwnedSocket)[CONNECTION] = this;
-    socket.on("error", onError);
-    socket.on("end", onEnd);
-    socket.on("close", onClose);
-    socket.on("drain", onDrain);
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, desk.heartbeat.intervalMs);
+    (sink as OwnedSink)[CONNECTION] = this;
+    sink.on("error", onError);
+    sink.on("end", onEnd);
+    sink.on("close", onClose);
+    sink.on("drain", onDrain);
     desk.registry.add(this);
   }
 
@@ -80,16 +79,20 @@ export abstract class Connection extends WheelTask implements Flushable {
   /** Bytes that wait for the client: here and in the socket. */
   get queuedBytes(): number {
     return (
-      this.#queuedBytes +
-      (this.#behind?.bytes ?? 0) +
-      (this.socket.destroyed ? 0 : this.socket.writableLength)
+      this.#queuedBytes + (this.#behind?.bytes ?? 0) + (this.sink.destroyed ? 0 : this.sink.writableLength)
     );
   }
 
   /** Whether the socket has taken nothing for `heartbeat.timeout`: nobody reads at the other end. */
   protected get isStalled(): boolean {
     if (this.#blockedSinceMs === null) return false;
-    return this.desk.clock.monotonicMs() - this.#blockedSinceMs > this.desk.heartbeat.timeoutMs;
+    return this.desk.clock.monotonicMs() - this.#blockedSinceMs >= this.desk.heartbeat.timeoutMs;
+  }
+
+  /** Milliseconds until `isStalled` can come true; infinite while the socket takes bytes. */
+  protected get stalledInMs(): number {
+    if (this.#blockedSinceMs === null) return Number.POSITIVE_INFINITY;
+    return this.#blockedSinceMs + this.desk.heartbeat.timeoutMs - this.desk.clock.monotonicMs();
   }
 
   /** What its identity may do has changed: what it may no longer have ends. */
@@ -104,12 +107,12 @@ export abstract class Connection extends WheelTask implements Flushable {
 
   /** True once the socket was destroyed; that it is closed is told a turn later. */
   get isSocketDestroyed(): boolean {
-    return this.socket.destroyed;
+    return this.sink.destroyed;
   }
 
   /** Destroys the socket of a connection that has ended and still lingers. */
   destroySocket(): void {
-    if (this.#closed !== null) this.socket.destroy();
+    if (this.#closed !== null) this.sink.destroy();
   }
 
   /** How many subscribers it holds. */
@@ -210,6 +213,9 @@ export abstract class Connection extends WheelTask implements Flushable {
   /** The socket takes bytes: a replay may go on. */
   protected onWritable(): void {}
 
+  /** The socket takes no more: `isStalled` is to be looked at after `stalledInMs`, not only at the next heartbeat. */
+  protected onBlocked(): void {}
+
   /** Has the queue looked at or written at the end of this turn. */
   #lookAtBound(): void {
     if (this.#scheduled) return;
@@ -230,21 +236,26 @@ export abstract class Connection extends WheelTask implements Flushable {
 
   /** Writes what waited behind, piece by piece: no more than the socket likes at a time. */
   #catchUp(behind: ConflatedQueue): void {
-    const { socket } = this;
+    const { sink } = this;
     const format = this.transport === "sse" ? WireFormat.sse : WireFormat.centrifugeJson;
     const frameOf = (state: HubEvent) => state.frame(format, state.topics[0]);
-    socket.cork();
-    while (!socket.writableNeedDrain) {
+    sink.cork();
+    while (!sink.writableNeedDrain) {
       const frame = behind.shift(frameOf);
       if (frame === null) break;
       this.desk.counters.bytesWritten += frame.length;
-      socket.write(frame);
+      sink.write(frame);
     }
-    socket.uncork();
+    sink.uncork();
     if (behind.size === 0) {
       this.#behind = null;
       this.#isConflated = false;
     }
+  }
+
+  #block(): void {
+    this.#blockedSinceMs = this.desk.clock.monotonicMs();
+    if (this.#closed === null) this.onBlocked();
   }
 
   #schedule(): void {
@@ -255,21 +266,21 @@ export abstract class Connection extends WheelTask implements Flushable {
   #write(): void {
     const parts = this.#queue;
     if (parts.length === 0) return;
-    const { socket } = this;
+    const { sink } = this;
     const bytes = this.#queuedBytes;
     this.#queuedBytes = 0;
     this.desk.counters.bytesWritten += bytes;
     this.desk.flusher.lag.observe((this.desk.flusher.flushMs - this.#queuedSinceMs) / 1000);
     const single = parts.length === 1 ? (parts[0] as Buffer) : this.desk.flusher.join(parts, bytes);
     if (single === null) {
-      socket.cork();
-      for (const part of parts) socket.write(part);
-      socket.uncork();
+      sink.cork();
+      for (const part of parts) sink.write(part);
+      sink.uncork();
     } else {
-      socket.write(single);
+      sink.write(single);
     }
     parts.length = 0;
-    if (socket.writableNeedDrain) this.#blockedSinceMs = this.desk.clock.monotonicMs();
+    if (sink.writableNeedDrain) this.#block();
   }
 
   /** @internal */
@@ -281,7 +292,7 @@ export abstract class Connection extends WheelTask implements Flushable {
     this.#write();
     if (this.#behind !== null && this.#blockedSinceMs === null) {
       this.#catchUp(this.#behind);
-      if (this.socket.writableNeedDrain) this.#blockedSinceMs = this.desk.clock.monotonicMs();
+      if (this.sink.writableNeedDrain) this.#block();
     }
     if (this.#closed === null && this.#blockedSinceMs === null) this.onWritable();
   }
@@ -296,19 +307,19 @@ export abstract class Connection extends WheelTask implements Flushable {
   }
 
   #endSocket(reason: CloseReason): void {
-    const { socket } = this;
-    if (socket.destroyed) return;
+    const { sink } = this;
+    if (sink.destroyed) return;
     if (this.#blockedSinceMs !== null || CUT.has(reason)) {
-      socket.destroy();
+      sink.destroy();
       return;
     }
     this.#write();
     const goodbye = this.goodbye(reason);
-    if (goodbye === null) socket.end();
-    else socket.end(goodbye);
+    if (goodbye === null) sink.end();
+    else sink.end(goodbye);
     // Nothing more is read, but the end must be seen, or the socket would wait for its reader for ever.
-    socket.resume();
-    this.#farewell = this.desk.clock.after(FAREWELL_MS, () => socket.destroy());
+    sink.resume();
+    this.#farewell = this.desk.clock.after(FAREWELL_MS, () => sink.destroy());
   }
 }
 
@@ -326,7 +337,14 @@ function reasonOfSocketError(error: unknown): CloseReason {
     case "ECONNRESET":
     case "EPIPE":
     case "ECONNABORTED":
+    // An HTTP/2 client's RST_STREAM or GOAWAY with an error.
+    case "ERR_HTTP2_STREAM_ERROR":
+    case "ERR_HTTP2_SESSION_ERROR":
       return CloseReason.connection_reset;
+    case "ERR_HTTP2_ERROR":
+      return CloseReason.bad_request;
+    case "http2_flood":
+      return CloseReason.too_many_requests;
     case "ETIMEDOUT":
     case "EHOSTUNREACH":
     case "ENETUNREACH":
@@ -337,21 +355,21 @@ function reasonOfSocketError(error: unknown): CloseReason {
   }
 }
 
-function onError(this: OwnedSocket, error: Error): void {
+function onError(this: OwnedSink, error: Error): void {
   const reason = reasonOfSocketError(error);
   this[CONNECTION]?.close(reason, `${CLOSE_REASONS[reason].meaning} (${codeOf(error) ?? error.name})`);
 }
 
 /** The server's sockets are half-open by default: a client that has said its last is let go. */
-function onEnd(this: OwnedSocket): void {
+function onEnd(this: OwnedSink): void {
   this[CONNECTION]?.close(CloseReason.client_closed);
 }
 
-function onClose(this: OwnedSocket): void {
+function onClose(this: OwnedSink): void {
   this[CONNECTION]?.socketClosed();
   delete this[CONNECTION];
 }
 
-function onDrain(this: OwnedSocket): void {
+function onDrain(this: OwnedSink): void {
   this[CONNECTION]?.drained();
 }

@@ -62,6 +62,8 @@ export interface Desk {
   readonly nextConnectionId: () => string;
   /** True once the gateway drains: nobody new is let in. */
   readonly isDraining: () => boolean;
+  /** The scheme that the client used, where a trusted proxy tells it; null: that of its own connection. */
+  readonly schemeOf: (request: IncomingMessage) => "http" | "https" | null;
   /** The client's address behind trusted proxies. */
   readonly addressOf: (request: IncomingMessage) => string;
 }

@@ -27,13 +27,16 @@ export function answer(
 ): void {
   // The client may be gone by now, or its socket be a stream's.
   if (response.destroyed) return;
-  response.writeHead(status, {
+  const head: OutgoingHttpHeaders = {
     ...corsHeaders(request.headers, desk.origins),
     Link: DISCOVERY_LINK,
     "Cache-Control": "no-store",
     ...(status === 204 ? {} : { "Content-Length": Buffer.byteLength(body) }),
     ...headers,
-  });
+  };
+  // An HTTP/2 stream is no connection, and may not say so (RFC 9113, section 8.2.2).
+  if (request.httpVersionMajor > 1) delete head.Connection;
+  response.writeHead(status, head);
   response.end(request.method === "HEAD" ? undefined : body);
 }
 
@@ -51,7 +54,7 @@ export function refuse(
     headers["WWW-Authenticate"] = bearerChallenge(
       challenge,
       challenge === null ? undefined : refusal.message,
-      metadataUrl(request),
+      metadataUrl(desk, request),
     );
   }
   if (retryAfterS !== null) headers["Retry-After"] = retryAfterS;

@@ -11,7 +11,7 @@ import { cursorAt } from "./sse-resume.ts";
 
 /** Answers `GET` of the hub's metadata (RFC 9728): for everybody, pages of any origin included. */
 export function answerMetadata(desk: Desk, request: IncomingMessage, response: ServerResponse): void {
-  const body = `${JSON.stringify(resourceMetadata(desk.resource, originOf(request)))}\n`;
+  const body = `${JSON.stringify(resourceMetadata(desk.resource, originOf(desk, request)))}\n`;
   const headers = { "Content-Type": "application/json", "Access-Control-Allow-Origin": "*" };
   answer(desk, request, response, 200, headers, body);
 }

@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import type { Identity } from "#auth/identity.ts";
 import { mayReceive, maySubscribe } from "#auth/policy.ts";
 import type { EventSink, Gap, HubEvent, LogReader, Subscription } from "#hub/hub.ts";
@@ -8,6 +7,7 @@ import { WireFormat } from "#protocol/event.ts";
 import type { SubscribeRequest } from "#protocol/mercure-subscribe.ts";
 import { encodeSseComment, encodeSseRetry } from "#protocol/sse-encode.ts";
 import type { TopicMatcher } from "#protocol/topic-matcher.ts";
+import type { ByteSink } from "./byte-sink.ts";
 import { Connection } from "./connection.ts";
 import type { Desk } from "./desk.ts";
 import { RefusalCode } from "./mercure-refusal.ts";
@@ -47,8 +47,8 @@ export class SseConnection extends Connection implements EventSink {
   /** What it is subscribed to. */
   matchers: readonly TopicMatcher[] = [];
 
-  constructor(desk: Desk, socket: Socket, address: string, identity: Identity) {
-    super(desk, socket, "sse", address, identity);
+  constructor(desk: Desk, sink: ByteSink, address: string, identity: Identity) {
+    super(desk, sink, "sse", address, identity);
   }
 
   get subscriberCount(): number {
@@ -132,13 +132,17 @@ export class SseConnection extends Connection implements EventSink {
       this.close(CloseReason.token_expired);
     } else if (this.isStalled) {
       this.close(CloseReason.slow_consumer, "the socket took nothing for heartbeat.timeout");
-    } else if (this.socket.writableNeedDrain) {
+    } else if (this.sink.writableNeedDrain) {
       // Nobody would see a heartbeat; whether it is stalled must be looked at soon.
-      this.#arm(Math.min(heartbeat.intervalMs, heartbeat.timeoutMs));
+      this.#arm(Math.min(heartbeat.intervalMs, this.stalledInMs));
     } else {
       this.enqueue(heartbeatFrame(hub, this.#reader?.position ?? hub.head, this.#heartbeatEvents));
       this.#arm(heartbeat.intervalMs);
     }
+  }
+
+  protected override onBlocked(): void {
+    this.#arm(this.stalledInMs);
   }
 
   protected override onWritable(): void {

@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Identity } from "#auth/identity.ts";
 import { maySubscribe } from "#auth/policy.ts";
 import { messageOf } from "#base/errors.ts";
@@ -13,8 +12,8 @@ import { DISCOVERY_LINK, STREAM_HEADERS, sendAway } from "./mercure-answer.ts";
 import { readForm } from "./mercure-form-body.ts";
 import { Refusal } from "./mercure-refusal.ts";
 import { signIn, stillSignedIn } from "./mercure-sign-in.ts";
-import { takeOverSocket } from "./socket-takeover.ts";
 import { SseConnection } from "./sse-connection.ts";
+import { takeOver } from "./sse-takeover.ts";
 
 /** Windows from which the time is drawn after which a client that is not let in may come back, in milliseconds. */
 const RETRY_FULL_MS = { min: 5000, max: 30_000 } as const;
@@ -40,7 +39,7 @@ export async function openStream(
   }
   const wanted = parse(desk, request, await bodyOf(desk, request));
   const signedIn = await signIn(desk, request);
-  await nextTurn();
+  await desk.flusher.nextTurn();
   const identity = stillSignedIn(desk, signedIn);
   authorise(desk, identity, wanted);
   // Others may have come in meanwhile; from here to the connection's entry in the books nothing waits.
@@ -50,17 +49,17 @@ export async function openStream(
     return;
   }
   const { headers } = request;
-  const socket = takeOverSocket(request, response);
-  if (socket === null) {
+  const taken = takeOver(request, response, desk.heartbeat.intervalMs);
+  if (taken === null) {
     throw new Refusal(
       400,
       "bad_request",
       "send a stream's request without a body, and not behind another one",
     );
   }
-  const connection = new SseConnection(desk, socket, address, identity);
+  const connection = new SseConnection(desk, taken.sink, address, identity);
   try {
-    connection.open(wanted, (lastEventId) => headOf(desk, headers, lastEventId));
+    connection.open(wanted, (lastEventId) => taken.begin(headOf(desk, headers, lastEventId)));
   } catch (error) {
     desk.log.error({ connection: connection.id, error: messageOf(error) }, "a stream could not be begun");
     connection.close(CloseReason.server_error);
@@ -128,26 +127,25 @@ function authorise(desk: Desk, identity: Identity, { matchers }: SubscribeReques
   );
 }
 
-/**
- * The response's head, written by ourselves. The body ends with the connection: no chunks, so that an event's bytes
- * are the same for all.
- */
-function headOf(desk: Desk, headers: IncomingMessage["headers"], lastEventId: string | null): Buffer {
-  const fields: Record<string, unknown> = {
+/** The fields of the response's head. */
+function headOf(
+  desk: Desk,
+  headers: IncomingMessage["headers"],
+  lastEventId: string | null,
+): Record<string, string> {
+  const fields: Record<string, string> = {
     Date: new Date(desk.clock.nowMs()).toUTCString(),
     ...STREAM_HEADERS,
-    Connection: "close",
     Link: DISCOVERY_LINK,
-    ...corsHeaders(headers, desk.origins),
+    ...(corsHeaders(headers, desk.origins) as Record<string, string>),
   };
   // An id is UTF-8, as browsers send it. One that could end the field was never an event's, and is not told back.
   if (lastEventId !== null) {
-    fields[LAST_EVENT_ID_FIELD] = FIELD_SAFE.test(lastEventId) ? lastEventId : EARLIEST;
-    if (desk.mercure07) fields[LAST_EVENT_ID_FIELD_07] = fields[LAST_EVENT_ID_FIELD];
+    const told = FIELD_SAFE.test(lastEventId) ? lastEventId : EARLIEST;
+    fields[LAST_EVENT_ID_FIELD] = told;
+    if (desk.mercure07) fields[LAST_EVENT_ID_FIELD_07] = told;
   }
-  let head = "HTTP/1.1 200 OK\r\n";
-  for (const [name, value] of Object.entries(fields)) head += `${name}: ${value}\r\n`;
-  return Buffer.from(`${head}\r\n`);
+  return fields;
 }
 
 const FIELD_SAFE = /^[^\p{Cc}]+$/u;

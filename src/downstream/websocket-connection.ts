@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Identity } from "#auth/identity.ts";
 import { CLOSE_REASONS, CloseReason } from "#protocol/close-reason.ts";
+import { tuneSocket } from "./byte-sink.ts";
 import { Connection } from "./connection.ts";
 import type { Desk } from "./desk.ts";
 import { Transport } from "./transport.ts";
@@ -18,6 +19,7 @@ export class WebSocketConnection extends Connection implements SessionClient, So
 
   constructor(desk: Desk, socket: Socket, webSocket: ClientSocket, address: string) {
     super(desk, socket, Transport.websocket, address, desk.authenticator.anonymous);
+    tuneSocket(socket, desk.heartbeat.intervalMs);
     this.#webSocket = webSocket;
     this.#session = new Session(desk, this);
     webSocket.adopt(this);
@@ -60,7 +62,8 @@ export class WebSocketConnection extends Connection implements SessionClient, So
   }
 
   rearm(): void {
-    if (this.closed === null) this.desk.wheel.arm(this, this.#session.nextInMs);
+    if (this.closed !== null) return;
+    this.desk.wheel.arm(this, Math.min(this.#session.nextInMs, this.stalledInMs));
   }
 
   requestReplay(): void {
@@ -81,6 +84,10 @@ export class WebSocketConnection extends Connection implements SessionClient, So
 
   protected release(): void {
     this.#session.end();
+  }
+
+  protected override onBlocked(): void {
+    this.rearm();
   }
 
   protected override onWritable(): void {

@@ -75,6 +75,7 @@ export function testDesk(options: TestDeskOptions): TestDesk {
     mercure07: false,
     nextConnectionId: () => `c${++ids}`,
     isDraining: options.isDraining ?? (() => false),
+    schemeOf: () => null,
     addressOf: (request) => request.socket.remoteAddress ?? "",
   };
 }

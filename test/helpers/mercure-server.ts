@@ -105,6 +105,7 @@ export class MercureServer implements AsyncDisposable {
       resource: { audience: "test", issuers: ["https://issuer.example", "local"] },
       nextConnectionId: () => `c${++connections}`,
       isDraining: () => this.draining,
+      schemeOf: () => null,
       addressOf: (request) => request.socket.remoteAddress ?? "",
     };
     const handler = mercureHandler(this.desk);

@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { Connection } from "#downstream/connection.ts";
 import type { SessionClient } from "#downstream/websocket-channel.ts";
@@ -36,13 +35,13 @@ class MutedConnection extends Connection {
 
   /** The socket is destroyed and nobody is told. */
   loseSocket(): void {
-    this.socket.removeAllListeners("close");
-    this.socket.destroy();
+    this.#mute();
+    this.sink.destroy();
   }
 
   /** Ends with a socket whose closing is never told. */
   closeSilently(reason: CloseReason): void {
-    this.socket.removeAllListeners("close");
+    this.#mute();
     this.close(reason);
   }
 
@@ -58,24 +57,20 @@ class MutedConnection extends Connection {
     for (const subscription of this.#subscriptions) subscription.close();
     this.#subscriptions = [];
   }
+
+  #mute(): void {
+    (this.sink as Duplex).removeAllListeners("close");
+  }
 }
 
 export function mutedConnection(desk: TestDesk): MutedConnection {
   const { anonymous } = desk.authenticator;
-  const connection = new MutedConnection(
-    desk,
-    new MutedSocket() as unknown as Socket,
-    "sse",
-    "192.0.2.1",
-    anonymous,
-  );
+  const connection = new MutedConnection(desk, new MutedSocket(), "sse", "192.0.2.1", anonymous);
   desk.wheel.arm(connection, desk.heartbeat.intervalMs);
   return connection;
 }
 
 class MutedSocket extends Duplex {
-  setNoDelay(): void {}
-  setKeepAlive(): void {}
   override _read(): void {}
   override _write(_chunk: unknown, _encoding: unknown, done: () => void): void {
     done();
