@@ -124,35 +124,19 @@ export class ConnectionRegistry implements Iterable<Connection> {
     const user = userKey(connection.identity);
     if (user !== null) increment(this.#ofUser, user);
     this.#counters.opened.add(connection.transport);
-    this.#log.info(
-      {
-        connection: connection.id,
-        transport: connection.transport,
-        address: connection.address,
-        user: connection.identity.user,
-        role: connection.identity.role,
-      },
-      "connection opened",
-    );
+    // A WebSocket client has yet to say who it is.
+    if (connection.transport === Transport.sse) this.#tellOpened(connection);
   }
 
-  /** A connection signed in, or in anew, after it had been opened. */
+  /** A WebSocket connection signed in, as nobody perhaps, or in anew as the same user. */
   identify(connection: Connection, identity: Identity): void {
     const before = userKey(connection.identity);
     const after = userKey(identity);
     connection.identity = identity;
-    if (before === after) return;
+    if (before === after && after !== null) return;
     if (before !== null) decrement(this.#ofUser, before);
     if (after !== null) increment(this.#ofUser, after);
-    this.#log.info(
-      {
-        connection: connection.id,
-        transport: connection.transport,
-        user: identity.user,
-        role: identity.role,
-      },
-      "connection signed in",
-    );
+    this.#tellOpened(connection);
   }
 
   /** Called by the connection's `close`, once. */
@@ -258,6 +242,14 @@ export class ConnectionRegistry implements Iterable<Connection> {
       queuedBytes += connection.queuedBytes;
     }
     return { subscribers, queuedBytes };
+  }
+
+  /** One line for its coming and its signing in: a storm of clients is a storm of lines. */
+  #tellOpened({ id, transport, address, identity }: Connection): void {
+    this.#log.info(
+      { connection: id, transport, address, user: identity.user, role: identity.role },
+      "connection opened",
+    );
   }
 
   #count(transport: Transport, reason: CloseReason, durationS: number): void {
