@@ -1,5 +1,8 @@
 import type { Publication } from "#protocol/event.ts";
 import type { GapMemory } from "./gap-book.ts";
+import { HubEvent } from "./hub-event.ts";
+import type { Log } from "./log.ts";
+import type { Topic } from "./topic.ts";
 import type { Json } from "./topic-state.ts";
 
 /**
@@ -34,4 +37,35 @@ export interface RememberedState {
   readonly private: boolean;
   /** The last event's data, or the merged value. */
   readonly value: { readonly data: string } | { readonly merged: Json };
+}
+
+/** Topics as `topicOf` makes them, each with what the memory knows of it. */
+export function rememberedTopics(
+  memory: HubMemory,
+  topicOf: (name: string) => Topic,
+): (name: string) => Topic {
+  const evicted = new Map(memory.topics);
+  return (name) => {
+    const topic = topicOf(name);
+    topic.evictedThrough = evicted.get(name) ?? memory.forgottenThrough;
+    return topic;
+  };
+}
+
+/** Fills an empty log; answers each event that it took. */
+export function* recall(
+  log: Log,
+  memory: HubMemory,
+  events: Iterable<RememberedEvent>,
+  topicOf: (name: string) => Topic,
+): IterableIterator<HubEvent> {
+  log.beginAfter(memory.evictedThrough);
+  for (const { sequence, timeMs, publication } of events) {
+    if (sequence <= log.head || sequence > memory.head) continue;
+    log.skipTo(sequence - 1);
+    const event = new HubEvent(sequence, timeMs, publication, log);
+    log.append(event, [...new Set(publication.topics)].map(topicOf));
+    yield event;
+  }
+  log.skipTo(memory.head);
 }
