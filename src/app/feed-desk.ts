@@ -64,10 +64,23 @@ export class FeedDesk implements Demand {
       publish: ({ topic, data, type, state, private: isPrivate }) => {
         hub.publish({ topics: [topic], data, type, state, private: isPrivate });
       },
-      gap: (topics, info) => hub.markGap(topics, info.private ?? true),
+      gap: (topics, info) => {
+        hub.markGap(
+          info.sinceLifeBefore === true ? this.#topicsOf(hub, info.feed, topics) : topics,
+          info.private ?? true,
+        );
+        if (info.sinceLifeBefore === true) hub.distrust("unknown");
+      },
       released: (topics) => {
         for (const topic of topics) hub.dropState(topic);
       },
     };
+  }
+
+  /** With those that the hub knows, of the life before too. */
+  #topicsOf(hub: Hub, name: string, topics: readonly string[]): string[] {
+    const feed = this.#feeds.find((each) => each.name === name);
+    const known = Array.from(hub.topicNames(), (topic) => topic.name);
+    return [...new Set([...topics, ...known.filter((topic) => feed?.topicKey(topic) === "")])];
   }
 }

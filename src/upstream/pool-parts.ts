@@ -1,10 +1,9 @@
 import type { FeedCounters } from "./feed-counters.ts";
-import type { LinkReason } from "./link-reason.ts";
 import type { PlacementLimits } from "./placement.ts";
 import type { FeedContext, FeedSettings } from "./ports.ts";
 import type { QuietLog } from "./quiet-log.ts";
 import type { Routes } from "./routes.ts";
-import type { Seat } from "./seat.ts";
+import type { Loss, Seat } from "./seat.ts";
 import type { Seats } from "./seats.ts";
 
 /** What the parts of one pool share. The pool owns it. */
@@ -24,14 +23,14 @@ export interface PoolParts {
 export function tellGap(
   parts: PoolParts,
   seat: Seat,
-  { reason, atMs }: { readonly reason: LinkReason; readonly atMs: number },
+  { reason, atMs, sinceLifeBefore = false }: Loss,
   topics: readonly string[] = parts.routes.topicsOf(seat),
 ): void {
   const { settings, context, counters, quietLog } = parts;
-  if (topics.length === 0) return;
+  if (topics.length === 0 && !sinceLifeBefore) return;
   const downMs = context.clock.monotonicMs() - atMs;
   const fields = { feed: settings.name, reason, downMs };
   counters.gaps++;
   quietLog.warn("gap", { ...fields, link: seat.link.id, topics: topics.length }, "events may be missing");
-  context.sink.gap(topics, { ...fields, private: settings.access === "private" });
+  context.sink.gap(topics, { ...fields, private: settings.access === "private", sinceLifeBefore });
 }

@@ -96,7 +96,7 @@ export class Pool implements LinkOwner {
   open(): void {
     const { whole } = this.#parts.routes;
     if (whole === null) return;
-    whole.resumeAfter = this.#takeCursor("");
+    this.#takeCursor(whole);
     this.#openFor([whole]);
   }
 
@@ -107,7 +107,7 @@ export class Pool implements LinkOwner {
   /** Gives a key a place, after the others that are gathered with it. */
   hold(key: string): void {
     const route = this.#parts.routes.add(key);
-    route.resumeAfter = this.#takeCursor(key);
+    this.#takeCursor(route);
     this.#ward.admit(route);
     this.#keysChanged();
   }
@@ -357,15 +357,20 @@ export class Pool implements LinkOwner {
     for (const route of own) route.resumeAfter = "";
     const seat = this.#parts.seats.take(own, []);
     seat.resumesLifeBefore = resumeAfter !== "";
+    if (seat.resumesLifeBefore && own.some((route) => route.continues))
+      seat.lost = { reason: "closed", atMs: this.#nowMs, sinceLifeBefore: true };
     seat.link.lastEventId = resumeAfter;
     seat.link.open();
     if (groups.size > 1) this.#planIn(0);
   }
 
-  /** A merged state can't be made of what came since: the feed is asked for the whole instead. */
-  #takeCursor(key: string): string {
+  /** A merged state can't be made of what came since alone: the feed is asked for the whole instead. */
+  #takeCursor(route: Route): void {
     const { context, settings } = this.#parts;
-    return settings.state === "merge" ? "" : (context.cursors?.take(settings.name, key) ?? "");
+    const { cursors } = context;
+    route.continues = cursors?.continues ?? false;
+    if (settings.state !== "merge" || route.continues)
+      route.resumeAfter = cursors?.take(settings.name, route.key) ?? "";
   }
 
   /** One link at a time, and only while none is being replaced anyway. */

@@ -40,10 +40,12 @@ export interface GapInfo {
   readonly feed: string;
   /** Whether the topics' events are private. Default true: then nobody learns of it who may not have them. */
   readonly private?: boolean;
-  /** Why the link that should have carried the events ended. */
-  readonly reason: LinkReason;
+  /** Why the link that should have carried the events ended; `unmapped`: they came, and were not understood. */
+  readonly reason: LinkReason | "unmapped";
   /** How long nothing could arrive, in milliseconds; 0 when it can't be told. */
   readonly downMs: number;
+  /** It is since the gateway's life before, so that topics of the feed are meant as well that this life has not seen. */
+  readonly sinceLifeBefore?: boolean;
 }
 
 /** A feed's configuration, resolved: durations in milliseconds, sizes in bytes. */
@@ -129,6 +131,11 @@ export interface LinkObserver {
 }
 
 export interface CursorBook {
+  /**
+   * True while what the life before had up to its last event ids is still held: then a key that can't be resumed has a
+   * gap, and a merged state can be gone on with. Default false.
+   */
+  readonly continues?: boolean;
   /** The last event id that the key had in the life before; "" without one. Answered once for each key. */
   take(feed: string, key: string): string;
   /** Has the feed's last event ids, by key, read and kept from now on. */

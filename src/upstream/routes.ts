@@ -19,7 +19,9 @@ export interface RoutesContext {
   readonly quietLog: QuietLog;
   /** A key has gone to the link that was to take it over. */
   moved(route: Route, heir: Seat): void;
-  /** More was held back of a key than can be kept: some of it may be missing. */
+  /** A link has brought what may have been an event of any of its keys. */
+  unmapped(seat: Seat): void;
+  /** Some of a key may be missing: more was held back than can be kept, or it was not resumed where it stopped. */
   lost(route: Route, seat: Seat): void;
 }
 
@@ -113,11 +115,12 @@ export class Routes {
     return held;
   }
 
-  /** The last event id of each key's link, of those that have one. */
+  /** The last event id of each key's link, of those that have one; of a key that has none yet, where it is to resume. */
   lastEventIds(): Map<string, string> {
     const ids = new Map<string, string>();
-    for (const { key, seat } of this.#whole === null ? this.#routes.values() : [this.#whole]) {
-      if (seat !== null && seat.link.lastEventId !== "") ids.set(key, seat.link.lastEventId);
+    for (const { key, seat, resumeAfter } of this.#whole === null ? this.#routes.values() : [this.#whole]) {
+      const id = seat === null ? resumeAfter : seat.link.lastEventId;
+      if (id !== "") ids.set(key, id);
     }
     return ids;
   }
@@ -147,6 +150,10 @@ export class Routes {
     else this.#forgetRejoin(route);
     route.seat = seat;
     remember(route, seat, route.handover?.events.remembered ?? new Set());
+    if (route.resumeAfter === "") return;
+    // On a link that does not resume where the key stopped.
+    route.resumeAfter = "";
+    if (route.continues) this.#context.lost(route, seat);
   }
 
   /** The key has no link any more. */
@@ -314,6 +321,7 @@ function newRoute(key: string): Route {
     rejoin: null,
     lastId: null,
     resumeAfter: "",
+    continues: false,
     proven: false,
     quarantined: false,
   };

@@ -14,6 +14,13 @@ export interface Arrival {
   readonly identity: string;
 }
 
+export interface Loss {
+  readonly reason: GapInfo["reason"];
+  readonly atMs: number;
+  /** What is missing is since the gateway's life before. */
+  readonly sinceLifeBefore?: boolean;
+}
+
 /** A link in its pool: which keys it asks for, and what it is about to take over or give up. */
 export interface Seat {
   readonly link: Link;
@@ -28,7 +35,7 @@ export interface Seat {
   /** The replacement that it is an old link of. */
   givingUp: Takeover | null;
   /** Since when and why nothing came, after something had; null: nothing is missing. */
-  lost: { readonly reason: LinkReason; readonly atMs: number } | null;
+  lost: Loss | null;
   /** It has reached its age, and is to be replaced when it has settled. */
   aged: boolean;
   /** It asks for keys that may be rejected, apart from others. Once accepted it is a link like others. */
@@ -54,6 +61,8 @@ export interface Route {
   lastId: string | null;
   /** Where it stopped in the gateway's life before; "" when that is not known, or has been made use of. */
   resumeAfter: string;
+  /** What came up to there is still held, so that not to resume from there is a gap. */
+  continues: boolean;
   /** A request that asked for the key was accepted, and none rejected since because of it. */
   proven: boolean;
   /** It is in the quarantine: it gets no place but by a probe. */
