@@ -3,6 +3,7 @@ import type { AccountErrorCode } from "#auth/accounts.ts";
 import type { PromptErrorCode } from "#cli/prompt.ts";
 import type { TopicRefused } from "#hub/hub.ts";
 import type { CheckUsageError } from "#lab/check/target.ts";
+import type { LoadUsageError } from "#lab/load/plan.ts";
 import type { ReadinessCode } from "#ops/health.ts";
 import type { MercureErrorCode } from "#protocol/mercure.ts";
 import type { MatcherErrorCode } from "#protocol/topic-matcher.ts";
@@ -60,11 +61,15 @@ export const MERCURE_ERRORS: Readonly<Record<MercureErrorCode, string>> = {
   field_too_long: "a field that is longer than its bound",
 };
 
-export const USAGE_ERRORS: Readonly<Record<CheckUsageError["code"] | PromptErrorCode, string>> = {
+export const USAGE_ERRORS: Readonly<
+  Record<CheckUsageError["code"] | LoadUsageError["code"] | PromptErrorCode, string>
+> = {
   no_password: "a password is needed, and there is no terminal to ask for it; use --password-stdin",
   passwords_differ: "the new password was typed differently the second time",
   input_too_long: "more was typed or piped in than a password can have",
   interrupted: "Ctrl-C at the prompt",
   bad_url: "the URL is not that of a gateway: http:// or https://, without path, user or password",
   bad_ca: "the file of certificate authorities can't be read, or holds none",
+  bad_plan: "a load that can't be run: a number out of bounds, or a sign-in that is refused",
+  off_loopback: "a load test of another machine, without --i-own-this-host",
 };

@@ -41,6 +41,7 @@ interface Options {
   readonly cert?: string;
   readonly key?: string;
   readonly pid?: number;
+  readonly verbose?: boolean;
   readonly json?: boolean;
   readonly html?: string;
 }
@@ -110,6 +111,7 @@ export function addLoadCommand(program: Command): void {
       "the server's process, for its CPU and memory (default: who listens at the port)",
       countOf,
     )
+    .option("--verbose", "tell each second how it goes, where standard error is no terminal too")
     .option("--json", "answer as JSON")
     .option("--html <file>", "write a report with plots, as one self-contained page")
     .action(async (options: Options, command: Command) => {
@@ -154,7 +156,7 @@ async function load(options: Options): Promise<number> {
   const interrupt = new AbortController();
   // Once: a second Ctrl-C ends the program as usual.
   process.once("SIGINT", () => interrupt.abort());
-  const progress = new ProgressLine(options.json === true);
+  const progress = new Progress(options.verbose === true);
   const { report, latencyUs } = await runLoad({
     ...opened.run,
     clock: new SystemClock(),
@@ -189,32 +191,31 @@ async function planOf(options: Options): Promise<LoadPlan> {
   };
 }
 
-/** One line on a terminal, written over each second; nothing where standard error is not one. */
-class ProgressLine {
-  readonly #isShown: boolean;
+/** One line on a terminal, written over each second; elsewhere a line each, where asked for. */
+class Progress {
+  readonly #isTerminal = process.stderr.isTTY === true;
+  readonly #isVerbose: boolean;
 
-  constructor(isQuiet: boolean) {
-    this.#isShown = process.stderr.isTTY === true && !isQuiet;
+  constructor(isVerbose: boolean) {
+    this.#isVerbose = isVerbose;
   }
 
   show(phase: Phase, moment: Moment): void {
-    if (!this.#isShown) return;
     const latency = moment.latencyP99Ms === null ? "–" : `${moment.latencyP99Ms.toFixed(1)} ms`;
-    const server =
-      moment.serverCpuPercent === null ? "" : `, server CPU ${Math.round(moment.serverCpuPercent)} %`;
-    this.#write(
-      `${phase}: ${moment.connections} connected, ${Math.round(moment.deliveriesPerSecond)} deliveries/s, p99 ${latency}${server}`,
-    );
+    const { serverCpuPercent } = moment;
+    const server = serverCpuPercent === null ? "" : `, server CPU ${Math.round(serverCpuPercent)} %`;
+    const text = `${phase}: ${moment.connections} connected, ${Math.round(moment.deliveriesPerSecond)} deliveries/s, p99 ${latency}${server}`;
+    if (this.#isTerminal)
+      process.stderr.write(`${CLEAR}${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+    else if (this.#isVerbose) process.stderr.write(`${text}\n`);
   }
 
   clear(): void {
-    if (this.#isShown) this.#write("");
-  }
-
-  #write(text: string): void {
-    process.stderr.write(`\r\x1b[2K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+    if (this.#isTerminal) process.stderr.write(CLEAR);
   }
 }
+
+const CLEAR = "\r\x1b[2K";
 
 function countOf(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");

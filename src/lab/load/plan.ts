@@ -1,4 +1,5 @@
 import { CodedError } from "#base/errors.ts";
+import { PAYLOAD_BYTES_MIN } from "./stamp.ts";
 import { isLoopback, type ServerKind } from "./target.ts";
 
 /** What a load is: plain data, checked by `checkPlan`. */
@@ -48,7 +49,7 @@ export const PLAN_BOUNDS = {
   publishers: [1, 256],
   eventsPerSecond: [0, 1_000_000],
   burst: [1, 10_000],
-  payloadBytes: [43, 1_048_576],
+  payloadBytes: [PAYLOAD_BYTES_MIN, 1_048_576],
   pipeline: [1, 64],
   durationMs: [100, 86_400_000],
   settleMs: [100, 300_000],

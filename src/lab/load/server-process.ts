@@ -30,7 +30,7 @@ export function listenerPid(port: number): number | null {
   return pids().find((pid) => descriptorsOf(pid).some((target) => wanted.has(target))) ?? null;
 }
 
-/** Sockets that listen at a port, in lines of /proc/net/tcp. Pure. Exported for tests. */
+/** Sockets that listen at a port, in lines of /proc/net/tcp. Pure. For tests. */
 export function listeningInodes(lines: readonly string[], port: number): string[] {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
   return lines.flatMap((line) => {
