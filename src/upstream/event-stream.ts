@@ -60,6 +60,11 @@ export class EventStream {
     this.#lineBytesMax = eventBytesMax + FIELD_NAME_BYTES_MAX;
   }
 
+  /** The id, as far as it has come, of the block that is being read; "": none that could be resumed from. */
+  get unfinishedId(): string {
+    return keptId(this.#id ?? "");
+  }
+
   push(chunk: Buffer): void {
     let start = 0;
     if (this.#skipsLineFeed && chunk.length > 0) {
@@ -179,7 +184,7 @@ export class EventStream {
     this.#data = "";
     this.#dataBytes = 0;
     this.#hasData = false;
-    if (id !== null) this.lastEventId = id.length <= EVENT_ID_LENGTH_MAX && SENDABLE.test(id) ? id : "";
+    if (id !== null) this.lastEventId = keptId(id);
     if (event !== null) this.#handlers.event(event);
   }
 
@@ -208,6 +213,10 @@ const REST_BYTES_KEPT_MAX = 65_536;
 /** Field values may hold no control characters but the tab, and lose white space at their ends (RFC 9110, 5.5). */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const SENDABLE = /^(?![\t ])[^\x00-\x08\x0a-\x1f\x7f]*(?<![\t ])$/;
+
+function keptId(id: string): string {
+  return id.length <= EVENT_ID_LENGTH_MAX && SENDABLE.test(id) ? id : "";
+}
 
 /** Whether the line's field has this name; the first letter is known. */
 function isField(bytes: Buffer, start: number, end: number, name: string): boolean {

@@ -326,6 +326,7 @@ class Rig implements LinkOwner, AsyncDisposable {
   readonly counters = new FeedCounters();
   readonly events: StreamEvent[] = [];
   readonly reasons: LinkReason[] = [];
+  skips = 0;
   readonly link: Link;
   readonly #origin: string;
   readonly #options: RigOptions;
@@ -359,6 +360,10 @@ class Rig implements LinkOwner, AsyncDisposable {
     return link === undefined
       ? until("the link to be open", () => this.link.state.name === "open")
       : undefined;
+  }
+
+  skipped(): void {
+    this.skips++;
   }
 
   request(link: Link): DialRequest {

@@ -26,6 +26,8 @@ export interface LinkOwner {
   event(link: Link, event: StreamEvent): void;
   /** A stream is open. `resumed`: it was asked to continue after an event id. */
   opened(link: Link, resumed: boolean): void;
+  /** One event is passed over that is too large to be taken: the link goes on after it. */
+  skipped(link: Link): void;
   /** A stream, or an attempt at one, is over; what follows stands in `link.state`. */
   over(link: Link, reason: LinkReason, wasOpen: boolean): void;
   aged(link: Link): void;
@@ -62,6 +64,8 @@ export class Link {
   #dial: Dial | null = null;
   #stream: EventStream | null = null;
   #lastByteAtMs: number | null = null;
+  /** Where the stream stood when an event was too large; null: none was since. */
+  #tooLargeAfter: string | null = null;
   #events = 0;
   #bytes = 0;
   #resets = 0;
@@ -182,7 +186,7 @@ export class Link {
     this.#stream = new EventStream(request.lastEventId, this.#eventBytesMax, {
       event: (event) => this.#event(event),
       retry: (retryMs) => this.#step({ kind: "retry", generation, retryMs }),
-      tooLarge: () => this.#fail(generation, { reason: "event_too_large", message: "", retryAfterMs: null }),
+      tooLarge: () => this.#tooLarge(generation),
     });
     this.lastEventId = request.lastEventId;
     this.#dial = dialer.dial(request, {
@@ -216,6 +220,17 @@ export class Link {
     this.#events++;
     this.lastEventId = this.#stream.lastEventId;
     this.#owner.event(this, event);
+  }
+
+  /** A feed that replays would bring the same event again and again: the second time it is passed over. */
+  #tooLarge(generation: number): void {
+    const { lastEventId: after = "", unfinishedId: own = "" } = this.#stream ?? {};
+    const isAgain = after !== "" && after === this.#tooLargeAfter;
+    this.#tooLargeAfter = isAgain ? null : after;
+    // Without an id of its own the stream is joined anew where it is then: the gap is told when it opens.
+    this.lastEventId = isAgain ? own : after;
+    this.#fail(generation, { reason: "event_too_large", message: "", retryAfterMs: null });
+    if (isAgain && own !== "") this.#owner.skipped(this);
   }
 
   #fail(generation: number, failure: DialFailure): void {

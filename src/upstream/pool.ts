@@ -14,6 +14,7 @@ import { Routes } from "./routes.ts";
 import { isSettled, type Route, type Seat } from "./seat.ts";
 import { Seats } from "./seats.ts";
 import { Takeovers } from "./takeovers.ts";
+import { noteUnmapped, tellOwedGaps } from "./unmapped.ts";
 import { expandUrl, type KeysPerRequest } from "./url-template.ts";
 import { Ward } from "./ward.ts";
 
@@ -62,6 +63,7 @@ export class Pool implements LinkOwner {
       sink,
       quietLog,
       moved,
+      unmapped: (seat) => noteUnmapped(this.#parts, seat),
       lost,
     });
     const observer = context.observer ?? null;
@@ -171,7 +173,7 @@ export class Pool implements LinkOwner {
     const takeover = seat?.takingOver ?? null;
     for (const route of takeover?.pending ?? []) route.handover?.events.heirDialled();
     if (takeover?.resumes) return { url, headers, lastEventId: takeover.from[0]?.link.lastEventId ?? "" };
-    if (seat !== undefined && link.lastEventId === "") this.#fallBack(seat);
+    if (seat !== undefined && link.lastEventId === "") this.#takeovers.fallBack(seat);
     return { url, headers, lastEventId: link.lastEventId };
   }
 
@@ -198,6 +200,11 @@ export class Pool implements LinkOwner {
     else this.#planIn(0);
   }
 
+  skipped(link: Link): void {
+    const seat = this.#parts.seats.get(link.id);
+    if (seat !== undefined) tellGap(this.#parts, seat, { reason: "event_too_large", atMs: this.#nowMs });
+  }
+
   over(link: Link, reason: LinkReason, wasOpen: boolean): void {
     const { seats } = this.#parts;
     const seat = seats.get(link.id);
@@ -222,17 +229,6 @@ export class Pool implements LinkOwner {
 
   holdBackMs(link: Link): number {
     return this.#breaker.holdBackMs(link);
-  }
-
-  /** It had taken over and has broken before an event of its own. */
-  #fallBack(seat: Seat): void {
-    const { fallback, link } = seat;
-    seat.fallback = null;
-    if (fallback === null) return;
-    const { routes } = this.#parts;
-    link.lastEventId = fallback.lastEventId;
-    const others = routes.heldBy([seat]).filter(({ key }) => !fallback.keys.has(key));
-    routes.rejoin(others, seat);
   }
 
   /** URLs in turn; the first one again when a link that had been healthy is lost. */
@@ -283,6 +279,7 @@ export class Pool implements LinkOwner {
     const nowMs = this.#nowMs;
     const catchUpMs = routes.settleRejoined(nowMs);
     if (catchUpMs !== null) this.#planIn(catchUpMs);
+    tellOwedGaps(this.#parts);
     const quietAtMs = this.#keysChangedAtMs + QUIET_MS;
     const mayReplace = nowMs >= this.#replaceNotBeforeMs;
     if (routes.whole === null) {

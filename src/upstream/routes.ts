@@ -11,6 +11,9 @@ import type { Arrival, Route, Seat } from "./seat.ts";
 /** Keys whose last event is remembered after they were let go. */
 const DEPARTED_MAX = 16_384;
 
+/** Types of events that are remembered. */
+const TYPES_MAX = 64;
+
 export interface RoutesContext {
   readonly settings: FeedSettings;
   readonly mapping: Mapping;
@@ -40,9 +43,13 @@ export class Routes {
   #hasForgotten = false;
   /** Routes with a `rejoin`. */
   readonly #rejoining = new Set<Route>();
+  /** Types of events that keys have had: events of other types are the feed's own business. */
+  readonly #types = new Set<string>();
+  #lastType: string | null = null;
   // Of the event that is being mapped.
   #seat: Seat | null = null;
   #id: string | null = null;
+  #type = "";
   /** How many items of each topic it has had; kept only while a key is handed over. */
   readonly #ordinals = new Map<string, number>();
   readonly #mapped = {
@@ -216,6 +223,7 @@ export class Routes {
   arrive(seat: Seat, event: StreamEvent): void {
     this.#seat = seat;
     this.#id = event.id;
+    this.#type = event.type;
     if (this.#ordinals.size > 0) this.#ordinals.clear();
     const onlyKey = seat.keys.length === 1 ? (seat.keys[0] as string) : null;
     this.#context.mapping.map(event, onlyKey, this.#mapped);
@@ -223,6 +231,7 @@ export class Routes {
 
   #item(event: FeedEvent): void {
     const { counters } = this.#context;
+    if (event.type !== this.#lastType) this.#knowType(event.type);
     const route = this.#whole ?? this.#routes.get(event.key);
     if (route === undefined) {
       counters.unwanted++;
@@ -310,6 +319,14 @@ export class Routes {
     const { counters, quietLog, settings } = this.#context;
     counters.faults.add(fault);
     quietLog.warn(fault, { feed: settings.name, link: this.#seat?.link.id, fault }, "event not understood");
+    // What makes no topic is nobody's loss.
+    const isLoss = fault !== "bad_topic" && this.#types.has(this.#type);
+    if (isLoss && this.#seat !== null) this.#context.unmapped(this.#seat);
+  }
+
+  #knowType(type: string): void {
+    this.#lastType = type;
+    if (this.#types.size < TYPES_MAX) this.#types.add(type);
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Timer } from "#base/clock.ts";
+import type { GapPace } from "./gap-pace.ts";
 import type { Handover } from "./handover.ts";
 import type { Link } from "./link.ts";
-import type { LinkReason } from "./link-reason.ts";
-import type { FeedEvent } from "./ports.ts";
+import type { FeedEvent, GapInfo } from "./ports.ts";
 import type { Rejoin } from "./rejoin.ts";
 
 /** An event of a key, as a link has brought it. */
@@ -44,6 +44,8 @@ export interface Seat {
   rejections: number;
   /** Where it can resume if it has had no event of its own when it breaks; null: it has had one, or nowhere. */
   fallback: Fallback | null;
+  /** When gaps are told for events that could not be mapped. */
+  readonly gapPace: GapPace;
   /** Its last event id is of the gateway's life before, and not accepted yet: perhaps too old to be. */
   resumesLifeBefore: boolean;
 }

@@ -1,3 +1,4 @@
+import { GapPace } from "./gap-pace.ts";
 import type { Link } from "./link.ts";
 import type { LinkReason } from "./link-reason.ts";
 import type { Routes } from "./routes.ts";
@@ -48,6 +49,7 @@ export class Seats implements Iterable<Seat> {
       isProbe: false,
       rejections: 0,
       fallback: null,
+      gapPace: new GapPace(),
       resumesLifeBefore: false,
     };
     this.#seats.set(link.id, seat);

@@ -73,6 +73,17 @@ export class Takeovers {
     return false;
   }
 
+  /** A link has broken that had taken over, and has had no event of its own since. */
+  fallBack(seat: Seat): void {
+    const { fallback, link } = seat;
+    seat.fallback = null;
+    if (fallback === null) return;
+    const { routes } = this.#parts;
+    link.lastEventId = fallback.lastEventId;
+    const others = routes.heldBy([seat]).filter(({ key }) => !fallback.keys.has(key));
+    routes.rejoin(others, seat);
+  }
+
   /** A key has gone to the link that was to take it over. */
   moved(route: Route, heir: Seat): void {
     const takeover = heir.takingOver;
