@@ -45,7 +45,7 @@ heartbeat: { interval: 4s, timeout: 3s }`,
   const [publisherToken = ""] = await gateway.tokens(PUBLISHER_ROLE, 1);
   const publisher = new Publisher(gateway.url, publisherToken, TOPIC, clock);
   await using crew = new Crew<CutsCommand>(new URL("./cuts-clients.ts", import.meta.url), processes);
-  const door = { host: gateway.host, port: gateway.port, topic: TOPIC };
+  const door = { host: gateway.host, port: gateway.port, topic: TOPIC, isAlone: true };
   const each = Math.ceil(clients / processes);
   const startedMs = clock.monotonicMs();
   const out = await crew.ask<number>((index) => ({

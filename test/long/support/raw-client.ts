@@ -7,6 +7,10 @@ export interface Door {
   readonly host: string;
   readonly port: number;
   readonly topic: string;
+  /** Another topic of theirs, which they do not resume. */
+  readonly besides?: string;
+  /** Whether offsets follow the notes' numbers, since nothing is published to any other topic. */
+  readonly isAlone: boolean;
 }
 
 /** How a stream begins: for one that never had a cursor; with all since its cursor to come; told that it can't have all. */

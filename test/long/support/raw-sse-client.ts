@@ -13,12 +13,13 @@ export class RawSseClient extends RawClient {
   #isInHead = true;
 
   protected override hello(): void {
-    const { host, port, topic } = this.door;
+    const { host, port, topic, besides } = this.door;
     this.#rest = NOTHING;
     this.#isInHead = true;
+    const query = `match=${topic}${besides === undefined ? "" : `&match=${besides}`}`;
     const resume = this.#lastEventId === "" ? "" : `Last-Event-ID: ${this.#lastEventId}\r\n`;
     this.write(
-      `GET /.well-known/mercure?match=${topic} HTTP/1.1\r\nHost: ${host}:${port}\r\n` +
+      `GET /.well-known/mercure?${query} HTTP/1.1\r\nHost: ${host}:${port}\r\n` +
         `Accept: text/event-stream\r\nAuthorization: Bearer ${this.token}\r\n${resume}\r\n`,
     );
   }

@@ -3,6 +3,8 @@ import { joined, NOTHING, RawClient } from "./raw-client.ts";
 
 const HEAD_END = Buffer.from("\r\n\r\n");
 const OPCODE_CLOSE = 8;
+/** The last command, so that all is there when it is answered. */
+const SUBSCRIBE_ID = 3;
 const PUSH = '{"push":';
 const PONG = maskedText("{}");
 
@@ -17,7 +19,7 @@ interface Subscribed {
 export class RawWebSocketClient extends RawClient {
   readonly transport = "websocket";
   #position: { epoch: string; offset: number } | null = null;
-  /** An event's offset less its number: the same for all, since nothing else is published. */
+  /** An event's offset less its number: the same for all where nothing else is published. */
   #offsetOfZero: number | null = null;
   #rest: Buffer = NOTHING;
   #isInHead = true;
@@ -69,9 +71,11 @@ export class RawWebSocketClient extends RawClient {
     if (!head.startsWith("HTTP/1.1 101")) return false;
     this.#isInHead = false;
     const resume = this.#position === null ? {} : { recover: true, ...this.#position };
+    const { topic, besides } = this.door;
     const commands = [
       { id: 1, connect: { token: this.token } },
-      { id: 2, subscribe: { channel: this.door.topic, ...resume } },
+      ...(besides === undefined ? [] : [{ id: 2, subscribe: { channel: besides } }]),
+      { id: SUBSCRIBE_ID, subscribe: { channel: topic, ...resume } },
     ];
     this.write(maskedText(commands.map((command) => JSON.stringify(command)).join("\n")));
     return true;
@@ -86,9 +90,13 @@ export class RawWebSocketClient extends RawClient {
   }
 
   #reply(line: string): void {
-    const { subscribe, error } = JSON.parse(line) as { subscribe?: Subscribed; error?: object };
+    const { id, subscribe, error } = JSON.parse(line) as {
+      id: number;
+      subscribe?: Subscribed;
+      error?: object;
+    };
     if (error !== undefined) this.#lastWord = line;
-    if (subscribe === undefined) return;
+    if (subscribe === undefined || id !== SUBSCRIBE_ID) return;
     const isFresh = this.#position === null;
     this.#position = { epoch: subscribe.epoch, offset: subscribe.offset };
     const next = this.#offsetOfZero === null ? null : subscribe.offset - this.#offsetOfZero + 1;
@@ -108,8 +116,10 @@ export class RawWebSocketClient extends RawClient {
     const note = noteIn(text, data);
     const mark = text.lastIndexOf('"offset":');
     const offset = Number.parseInt(text.slice(mark + 9, mark + 29), 10);
-    this.#offsetOfZero ??= offset - note.number;
-    if (offset - note.number !== this.#offsetOfZero) throw new Error(`offset ${offset} at ${note.number}`);
+    if (this.door.isAlone) {
+      this.#offsetOfZero ??= offset - note.number;
+      if (offset - note.number !== this.#offsetOfZero) throw new Error(`offset ${offset} at ${note.number}`);
+    }
     if (this.#position !== null) this.#position.offset = offset;
     this.observer.noted(this, note);
   }
