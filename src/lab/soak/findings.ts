@@ -1,0 +1,22 @@
+import { readHeapSnapshot } from "../leaks/heap-snapshot.ts";
+import { grownClasses } from "../leaks/snapshot-diff.ts";
+import type { SnapshotPair } from "./investigation.ts";
+import type { Finding } from "./verdict.ts";
+
+/**
+ * Fewer new objects are what happens to be alive: this many, or this share of the connections between the two
+ * snapshots if that is more.
+ */
+const GROWN_MIN = 40;
+const GROWN_SHARE = 0.02;
+
+/** Reads each pair of snapshots for what grew between them. */
+export async function readFindings(pairs: readonly SnapshotPair[]): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const { before, after, connections, suspected } of pairs) {
+    const least = Math.max(GROWN_MIN, connections * GROWN_SHARE);
+    const grown = grownClasses(await readHeapSnapshot(before), await readHeapSnapshot(after), least);
+    findings.push({ suspected, connections, grown });
+  }
+  return findings;
+}

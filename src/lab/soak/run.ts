@@ -1,0 +1,393 @@
+/**
+ * A soak: a real gateway in a process of its own, a feed behind a proxy that breaks links, clients by the hundred a
+ * second, through phases that a seed gives; every promise checked by what was published and what was received.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Clock } from "#base/clock.ts";
+import { CodedError, messageOf } from "#base/errors.ts";
+import type { SeededLeak } from "../leaks/seed-names.ts";
+import type { Broken } from "./checks.ts";
+import { Fleet } from "./fleet.ts";
+import { Investigation, type SnapshotPair } from "./investigation.ts";
+import { Journal } from "./journal.ts";
+import { type Phase, type PhaseKind, planPhases } from "./plan.ts";
+import { Publisher } from "./publisher.ts";
+import type { Line, Note, Sample, Totals } from "./sample.ts";
+import { Station } from "./station.ts";
+import { Upstream } from "./upstream.ts";
+import { Watch } from "./watch.ts";
+
+/** What makes a run what it is: the same settings, the same plan. */
+export interface SoakSettings {
+  readonly durationMs: number;
+  /** The turnover of connections of so many times the duration. */
+  readonly compress: number;
+  readonly seed: number;
+  readonly seedLeak: SeededLeak | null;
+}
+
+export interface SoakOptions extends SoakSettings {
+  readonly dir: string;
+  /** Goes on with what is in `dir`, its settings included. */
+  readonly resume: boolean;
+  /** Ends the run before its time, with a report. */
+  readonly signal: AbortSignal;
+  readonly onSample: (sample: Sample, plan: { readonly durationMs: number }) => void;
+  readonly onNote: (note: Note) => void;
+}
+
+/** What a run was and what was found, before it is judged. */
+export interface SoakRecord {
+  readonly settings: SoakSettings;
+  readonly startedAtMs: number;
+  readonly tookMs: number;
+  readonly isInterrupted: boolean;
+  readonly lines: readonly Line[];
+  readonly totals: Totals;
+  readonly broken: readonly Broken[];
+  readonly pairs: readonly SnapshotPair[];
+  /** How much of a life of the gateway is left out when its growth is judged, in milliseconds. */
+  readonly warmUpMs: number;
+}
+
+/** The directory holds another run, or none. */
+export class SoakDirectoryError extends CodedError<"soak_directory_used" | "soak_nothing_to_resume"> {}
+
+/** Connections that come in a second of ordinary life; `compress` multiplies it. */
+const CONNECTIONS_PER_SECOND = 8.6;
+const KEYS = 60;
+const NEWS = "/news/soak";
+const TURNOVER_FACTORS: Partial<Record<PhaseKind, number>> = {
+  churn: 1.35,
+  flood: 0.8,
+  calm: 0,
+  drain: 0.3,
+  drain_to_tls: 0.3,
+  crash: 0.3,
+};
+/** TLS handshakes cost both sides many times what the rest of a connection does. */
+const TLS_FACTOR = 0.25;
+const FASTEST_FACTOR = 1.6;
+const RESTARTS: ReadonlySet<PhaseKind> = new Set(["drain", "drain_to_tls", "crash"]);
+const LOOK_MS = 100;
+const CALM_MS_MAX = 20_000;
+const BROKEN_MAX = 1000;
+const DAY_MS = 86_400_000;
+
+/** @throws SoakDirectoryError */
+export async function runSoak(given: SoakOptions, clock: Clock): Promise<SoakRecord> {
+  const options = { ...given, dir: resolve(given.dir) };
+  const { dir, resume } = options;
+  mkdirSync(dir, { recursive: true });
+  const settingsFile = join(dir, "run.json");
+  if (resume !== existsSync(settingsFile)) {
+    throw resume
+      ? new SoakDirectoryError("soak_nothing_to_resume", `${dir} holds no run to resume`)
+      : new SoakDirectoryError(
+          "soak_directory_used",
+          `${dir} holds a run: --resume it, or name another --dir`,
+        );
+  }
+  const { durationMs, compress, seed, seedLeak } = options;
+  const stored = resume
+    ? (JSON.parse(readFileSync(settingsFile, "utf8")) as { settings: SoakSettings; startedAtMs: number })
+    : { settings: { durationMs, compress, seed, seedLeak }, startedAtMs: clock.nowMs() };
+  if (!resume) writeFileSync(settingsFile, `${JSON.stringify(stored, null, 2)}\n`);
+  using journal = Journal.open(join(dir, "samples.jsonl"), resume);
+  await using soak = await Soak.open(options, stored.settings, journal, clock);
+  const { isInterrupted, tookMs } = await soak.run();
+  return {
+    settings: stored.settings,
+    startedAtMs: stored.startedAtMs,
+    tookMs,
+    isInterrupted,
+    lines: journal.lines,
+    totals: soak.totals,
+    broken: soak.broken,
+    pairs: soak.pairs,
+    warmUpMs: soak.warmUpMs,
+  };
+}
+
+class Soak implements AsyncDisposable {
+  readonly broken: Broken[] = [];
+  readonly warmUpMs: number;
+  readonly #options: SoakOptions;
+  readonly #settings: SoakSettings;
+  readonly #journal: Journal;
+  readonly #clock: Clock;
+  readonly #stack: AsyncDisposableStack;
+  readonly #station: Station;
+  readonly #upstream: Upstream;
+  readonly #fleet: Fleet;
+  readonly #publisher: Publisher;
+  readonly #watch: Watch;
+  readonly #investigation: Investigation;
+  readonly #sampleMs: number;
+  /** When the run would have begun if it had never been interrupted, in monotonic milliseconds. */
+  #startMs: number;
+  #phase: PhaseKind = "steady";
+  #refusals = 0;
+  #sampling: Promise<void> = Promise.resolve();
+  #nextSampleMs = 0;
+
+  private constructor(
+    options: SoakOptions,
+    settings: SoakSettings,
+    journal: Journal,
+    clock: Clock,
+    parts: { station: Station; upstream: Upstream; fleet: Fleet; publisher: Publisher },
+    stack: AsyncDisposableStack,
+  ) {
+    this.#options = options;
+    this.#settings = settings;
+    this.#journal = journal;
+    this.#clock = clock;
+    this.#stack = stack;
+    ({
+      station: this.#station,
+      upstream: this.#upstream,
+      fleet: this.#fleet,
+      publisher: this.#publisher,
+    } = parts);
+    const last = journal.lines.findLast((line) => line.kind === "sample");
+    for (const line of journal.lines)
+      if (line.kind === "note" && line.what === "broken") this.#remember(line.text);
+    this.#startMs = clock.monotonicMs() - (last?.atMs ?? 0);
+    this.#watch = new Watch({
+      ...parts,
+      clock,
+      before: last?.totals ?? null,
+      broken: (broken) => this.#break(broken),
+    });
+    // A life's first part is compiling code and filling caches.
+    this.warmUpMs = Math.min(150_000, settings.durationMs * 0.2);
+    this.#sampleMs = Math.min(10_000, Math.max(1000, settings.durationMs / 360));
+    this.#investigation = new Investigation(this.#station, options.dir, this.warmUpMs, (what, text) =>
+      this.#note(what, text),
+    );
+    if (last !== undefined) this.#note("resumed", `after ${last.atMs} ms`);
+  }
+
+  static async open(
+    options: SoakOptions,
+    settings: SoakSettings,
+    journal: Journal,
+    clock: Clock,
+  ): Promise<Soak> {
+    await using stack = new AsyncDisposableStack();
+    const { dir } = options;
+    const { seed, seedLeak, durationMs } = settings;
+    const upstream = stack.use(await Upstream.open(KEYS, seed, clock));
+    const tokenMs = durationMs + DAY_MS;
+    const station = stack.use(new Station({ dir, feedPort: upstream.port, seedLeak, tokenMs }, clock));
+    const fleet = stack.use(new Fleet(clock));
+    const publisher = stack.use(new Publisher(NEWS, 0, () => station.door, clock));
+    return new Soak(options, settings, journal, clock, { station, upstream, fleet, publisher }, stack.move());
+  }
+
+  get totals(): Totals {
+    return this.#watch.totals();
+  }
+
+  get pairs(): readonly SnapshotPair[] {
+    return this.#investigation.pairs;
+  }
+
+  async run(): Promise<{ isInterrupted: boolean; tookMs: number }> {
+    await this.#begin(false);
+    const { keys } = this.#upstream.feed.events;
+    await this.#fleet.begin(
+      [...keys.map((key) => `/quotes/${key}`), NEWS],
+      keys,
+      this.#settings.seed + this.#atMs,
+    );
+    for (const phase of planPhases(this.#settings)) {
+      if (phase.toMs <= this.#atMs || this.#options.signal.aborted) continue;
+      await this.#live(phase);
+    }
+    const isInterrupted = this.#options.signal.aborted;
+    if (this.#phase !== "calm") await this.#live({ kind: "calm", fromMs: this.#atMs, toMs: this.#atMs });
+    await this.#sample();
+    await this.#sampling;
+    await this.#fleet.point(null);
+    await this.#endLife(() => this.#station.drain());
+    this.#note("end", isInterrupted ? "interrupted" : "its time is over");
+    return { isInterrupted, tookMs: this.#atMs };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+
+  /** Since the run's start. */
+  get #atMs(): number {
+    return Math.round(this.#clock.monotonicMs() - this.#startMs);
+  }
+
+  async #live(phase: Phase): Promise<void> {
+    this.#phase = phase.kind;
+    this.#note("phase", phase.kind);
+    const { tally } = await this.#watch.askFleet();
+    this.#refusals = sumOf(tally.refusals);
+    await this.#turnover();
+    await this.#upstream.enter(phase.kind);
+    switch (phase.kind) {
+      case "calm":
+        await this.#settle();
+        break;
+      case "reload":
+        this.#station.reload();
+        break;
+      case "renew":
+        await this.#station.renew((door) => this.#fleet.point(door));
+        break;
+      case "drain":
+      case "drain_to_tls":
+        await this.#sample();
+        await this.#endLife(() => this.#station.drain());
+        await this.#begin(phase.kind === "drain_to_tls");
+        break;
+      case "crash":
+        await this.#sample();
+        await this.#endLife(async () => {
+          await this.#station.crash();
+          return null;
+        });
+        await this.#begin(this.#station.isTls);
+    }
+    await this.#untilMs(phase.toMs);
+    await this.#checkAdmission(phase.kind);
+    if (phase.kind === "calm") this.#publisher.resume();
+  }
+
+  async #begin(isTls: boolean): Promise<void> {
+    await this.#station.start(isTls);
+    this.#note("life", `${this.#station.lives}, ${isTls ? "with TLS" : "by plain TCP"}`);
+    await this.#fleet.point(this.#station.door);
+  }
+
+  async #endLife(end: () => Promise<string | null>): Promise<void> {
+    await this.#sampling;
+    const { gateway } = this.#station;
+    const trouble = await end();
+    if (trouble !== null) this.#break({ promise: "process", detail: trouble });
+    for (const line of gateway?.errors ?? []) this.#break({ promise: "log", detail: line });
+    this.#watch.lifeEnded();
+    await this.#fleet.point(null);
+  }
+
+  /** No event comes any more: by and by every witness has all of them, and the gateway has the witnesses alone. */
+  async #settle(): Promise<void> {
+    await this.#publisher.pause();
+    this.#upstream.publishRound();
+    const last = { ...this.#upstream.lastOfEach(), [NEWS]: this.#publisher.lastConfirmed };
+    const behind = await this.#fleet.behind(last, CALM_MS_MAX);
+    if (behind > 0)
+      this.#break({
+        promise: "completeness",
+        detail: `${behind} witnesses lacked the last event of their topic`,
+      });
+    let seen = "";
+    const deadlineMs = this.#clock.monotonicMs() + CALM_MS_MAX;
+    for (;;) {
+      const { gateway } = this.#station;
+      if (gateway === null || !gateway.isRunning) return;
+      await this.#sampling;
+      const { books } = await gateway.sample(null);
+      const { witnesses, visitors } = await this.#watch.askFleet();
+      const { sse = 0, websocket = 0, sockets = 0, subscribers = 0 } = books;
+      const clients = witnesses + visitors;
+      if (sse + websocket === clients && sockets === clients && subscribers === clients) return;
+      seen = `${sse + websocket} connections, ${sockets} sockets and ${subscribers} subscribers of ${clients} clients`;
+      if (this.#clock.monotonicMs() > deadlineMs) break;
+      await this.#pause(LOOK_MS);
+    }
+    this.#break({ promise: "clients", detail: seen });
+  }
+
+  async #checkAdmission(kind: PhaseKind): Promise<void> {
+    const { tally } = await this.#watch.askFleet();
+    const more = sumOf(tally.refusals) - this.#refusals;
+    this.#refusals += more;
+    if (more > 0 && !RESTARTS.has(kind))
+      this.#break({
+        promise: "admission",
+        detail: `${more} were not let in during ${kind}: ${JSON.stringify(tally.refusals)}`,
+      });
+  }
+
+  /** Lives on until a time of the run, looking all along. */
+  async #untilMs(ms: number): Promise<void> {
+    while (this.#atMs < ms && !this.#options.signal.aborted) {
+      if (this.#station.gateway?.isRunning === false) {
+        const how = await this.#station.mourn();
+        this.#break({ promise: "process", detail: how });
+        await this.#endLife(async () => null);
+        await this.#begin(this.#station.isTls);
+      }
+      if (this.#atMs >= this.#nextSampleMs) {
+        this.#nextSampleMs = this.#atMs + this.#sampleMs;
+        void this.#sample();
+        await this.#turnover();
+      }
+      await this.#pause(Math.min(LOOK_MS, Math.max(1, ms - this.#atMs)));
+    }
+  }
+
+  /** Sets how many connections come in a second, so that all are there at the end. */
+  async #turnover(): Promise<void> {
+    const { durationMs, compress } = this.#settings;
+    const factor = (TURNOVER_FACTORS[this.#phase] ?? 1) * (this.#station.isTls ? TLS_FACTOR : 1);
+    const usual = CONNECTIONS_PER_SECOND * compress;
+    const wanted = (usual * durationMs) / 1000;
+    const leftS = Math.max(1, (durationMs - this.#atMs) / 1000);
+    const { begun } = this.#watch.totals().fleet;
+    const needed = Math.min(usual * FASTEST_FACTOR, Math.max(0, wanted - begun) / leftS);
+    await this.#fleet.turnover(factor === 0 ? 0 : needed * factor);
+  }
+
+  /** One sample at a time; a look that fails because the life ends meanwhile is none. */
+  #sample(): Promise<void> {
+    this.#sampling = this.#sampling.then(() => this.#sampleNow());
+    return this.#sampling;
+  }
+
+  async #sampleNow(): Promise<void> {
+    const { gateway } = this.#station;
+    try {
+      const sample = await this.#watch.sample(this.#atMs, this.#phase);
+      if (sample === null) return;
+      this.#journal.write(sample);
+      this.#options.onSample(sample, this.#settings);
+      await this.#investigation.consider(sample);
+    } catch (thrown) {
+      if (gateway?.isRunning === true && gateway === this.#station.gateway)
+        this.#break({ promise: "process", detail: `it could not be looked at: ${messageOf(thrown)}` });
+    }
+  }
+
+  #break(broken: Broken): void {
+    if (this.broken.length < BROKEN_MAX) this.broken.push(broken);
+    this.#note("broken", JSON.stringify(broken));
+  }
+
+  #remember(text: string): void {
+    if (this.broken.length < BROKEN_MAX) this.broken.push(JSON.parse(text) as Broken);
+  }
+
+  #note(what: Note["what"], text: string): void {
+    const note: Note = { kind: "note", atMs: this.#atMs, what, text };
+    this.#journal.write(note);
+    this.#options.onNote(note);
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => void this.#clock.after(ms, resolve));
+  }
+}
+
+function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}

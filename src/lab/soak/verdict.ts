@@ -1,0 +1,99 @@
+import { pooled, type Slope, slopeOf } from "../leaks/regression.ts";
+import type { GrownClass } from "../leaks/snapshot-diff.ts";
+import { type Suspicion, seriesOf, suspicions } from "../leaks/suspicion.ts";
+import { PROMISES, type PromiseName } from "./checks.ts";
+import type { SoakRecord } from "./run.ts";
+import { livesOf, lookOf, type Sample, warmed } from "./sample.ts";
+
+/** What was read in a pair of heap snapshots. */
+export interface Finding {
+  readonly suspected: readonly string[];
+  /** Opened between the two. */
+  readonly connections: number;
+  readonly grown: readonly GrownClass[];
+}
+
+export interface PromiseVerdict {
+  readonly promise: PromiseName;
+  readonly text: string;
+  readonly times: number;
+  /** The first of the times that it was broken. */
+  readonly examples: readonly string[];
+}
+
+export interface Verdict {
+  readonly ok: boolean;
+  readonly promises: readonly PromiseVerdict[];
+  /** Memory after a forced collection, in bytes a second, over all lives that were long enough; null: none was. */
+  readonly memory: Slope | null;
+  /** Resident memory, the same. It says how the system sees it, and is noisier. */
+  readonly resident: Slope | null;
+  /** Connections a second, over the same samples. */
+  readonly connectionsPerSecond: number;
+  /** What grew in each life, over the whole of it. */
+  readonly suspicions: readonly Suspicion[];
+  readonly findings: readonly Finding[];
+}
+
+/** Fewer samples of a life are not judged. */
+const SAMPLES_MIN = 12;
+const EXAMPLES_MAX = 10;
+
+/** Judges a run. Pure. */
+export function judge(record: SoakRecord, findings: readonly Finding[]): Verdict {
+  const samples = record.lines.filter((line) => line.kind === "sample");
+  const lives = livesOf(samples)
+    .map((life) => warmed(life, record.warmUpMs))
+    .filter(({ length }) => length >= SAMPLES_MIN);
+  const grown = lives.flatMap((life) => suspicions(life.map(lookOf)));
+  const leaks = [
+    ...grown.map(
+      ({ what, slopePerConnection }) => `${what} grew by ${slopePerConnection.toPrecision(3)} a connection`,
+    ),
+    ...findings.flatMap((finding) => finding.grown.map((one) => leakText(one, finding.connections))),
+  ];
+  const promises = Object.entries(PROMISES).map(([name, text]): PromiseVerdict => {
+    const promise = name as PromiseName;
+    const details = record.broken.filter((one) => one.promise === promise).map(({ detail }) => detail);
+    if (promise === "leaks") details.push(...leaks);
+    return { promise, text, times: details.length, examples: details.slice(0, EXAMPLES_MAX) };
+  });
+  return {
+    ok: promises.every(({ times }) => times === 0),
+    promises,
+    memory: slopeOver(lives, (life) => seriesOf(life.map(lookOf), "bytes:collected")),
+    resident: slopeOver(lives, (life) =>
+      life.flatMap(({ lifeMs, outside }) =>
+        outside === null ? [] : [[lifeMs / 1000, outside.rssBytes] as const],
+      ),
+    ),
+    connectionsPerSecond: turnoverOf(lives),
+    suspicions: grown,
+    findings,
+  };
+}
+
+/** One line that names what leaks: how many more a connection, and what holds them. */
+function leakText({ name, count, retainers }: GrownClass, connections: number): string {
+  const held = retainers[0]?.steps.join(" ") ?? "no way was found";
+  return `${count} more of ${name} after ${connections} connections, held by ${held}`;
+}
+
+function slopeOver(
+  lives: readonly (readonly Sample[])[],
+  series: (life: readonly Sample[]) => readonly (readonly [number, number])[],
+): Slope | null {
+  return pooled(lives.map((life) => slopeOf(series(life))).filter((slope) => slope !== null));
+}
+
+function turnoverOf(lives: readonly (readonly Sample[])[]): number {
+  let opened = 0;
+  let seconds = 0;
+  for (const life of lives) {
+    const [first, last] = [life[0], life.at(-1)];
+    if (first === undefined || last === undefined) continue;
+    opened += last.inside.opened - first.inside.opened;
+    seconds += (last.lifeMs - first.lifeMs) / 1000;
+  }
+  return seconds > 0 ? opened / seconds : 0;
+}
