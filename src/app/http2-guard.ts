@@ -25,10 +25,10 @@ export const HTTP2_ERRORS: Readonly<Record<Http2ErrorCode, string>> = {
   http2_sessions: "its address had as many sessions as `limits.connectionsPerAddress` already",
 };
 
-/** A session did too much of what only a peer with ill intent does. Its streams end with it. */
-export class Http2Flood extends CodedError<Http2ErrorCode> {
-  constructor(kind: FloodKind) {
-    super("http2_flood", `too many frames of the kind: ${kind}`);
+/** What a session is ended with. Its streams end with it. */
+export class Http2Misuse extends CodedError<Http2ErrorCode> {
+  constructor(code: Http2ErrorCode, what: string) {
+    super(code, `${HTTP2_ERRORS[code]} (${what})`);
   }
 }
 

@@ -12,7 +12,7 @@ import {
 import type { TLSSocket } from "node:tls";
 import type { Clock, Timer } from "#base/clock.ts";
 import { codeOf } from "#base/errors.ts";
-import { Http2Flood, Http2Guard } from "./http2-guard.ts";
+import { Http2Guard, Http2Misuse } from "./http2-guard.ts";
 
 /** Streams that one session may have open at once. A browser shares one session among all tabs of an origin. */
 export const STREAMS_MAX = 100;
@@ -98,7 +98,7 @@ export class Http2Door {
 
   #begin(session: ServerHttp2Session): void {
     const address = session.socket.remoteAddress ?? "";
-    const { clock, count, sessionsMax } = this.#options;
+    const { clock, sessionsMax } = this.#options;
     const sessions = (this.#ofAddress.get(address) ?? 0) + 1;
     const visit: Visit = { address, guard: new Http2Guard(clock), streams: 0, idle: null };
     this.#visits.set(session, visit);
@@ -107,8 +107,7 @@ export class Http2Door {
     session.on("ping", () => this.#look(session, visit, "ping"));
     session.on("remoteSettings", () => this.#look(session, visit, "settings"));
     if (sessions > sessionsMax(address)) {
-      count("http2_sessions");
-      session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      session.destroy(new Http2Misuse("http2_sessions", address), constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return;
     }
     this.#rest(session, visit);
@@ -182,7 +181,7 @@ export class Http2Door {
 
   #look(session: ServerHttp2Session, { guard }: Visit, what: "reset" | "ping" | "settings"): void {
     if (session.destroyed || guard.allows(what)) return;
-    session.destroy(new Http2Flood(what), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    session.destroy(new Http2Misuse("http2_flood", what), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 }
 
