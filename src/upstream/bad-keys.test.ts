@@ -4,13 +4,17 @@ import { seededRandom } from "#base/random.ts";
 import { FeedRig, type FeedRigOptions } from "../../test/helpers/feed-rig.ts";
 import { QUIET_MS } from "./pool.ts";
 
-/** A feed that answers every request with a bad key in it by 404. */
-async function openRig(isBad: (key: string) => boolean, options: FeedRigOptions = {}): Promise<FeedRig> {
+/** A feed that answers every request with a bad key in it by 404, or as told. */
+async function openRig(
+  isBad: (key: string) => boolean,
+  options: FeedRigOptions = {},
+  status = 404,
+): Promise<FeedRig> {
   const rig = await FeedRig.open(options);
   rig.server.script = (request, response) => {
     const symbols = new URL(request.url ?? "", rig.server.origin).searchParams.get("symbols") ?? "";
     if (!symbols.split(",").some(isBad)) return false;
-    response.writeHead(404).end();
+    response.writeHead(status).end();
     return true;
   };
   return rig;
@@ -28,6 +32,17 @@ describe("bad keys", () => {
     await rig.caughtUp();
     rig.assertExact();
     await rig.until("the conviction", () => rig.feed.stats().keysQuarantined === 1);
+  });
+
+  test("bad keys: one that the feed answers by 204 does not end the link of others for good", async () => {
+    await using rig = await openRig(startsBad, {}, 204);
+    await rig.hold("A");
+    for (const key of ["BAD", "B", "C"]) rig.feed.want(key);
+    await rig.until("the good ones", () => rig.isServed("A", "B", "C"));
+    await rig.until("the conviction", () => rig.feed.stats().keysQuarantined === 1);
+    rig.publish("A", "B", "C");
+    await rig.caughtUp();
+    rig.assertExact();
   });
 
   test("bad keys: with one link only, a bad key takes it from nobody, and a good one comes in beside it", async () => {

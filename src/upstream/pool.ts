@@ -212,7 +212,7 @@ export class Pool implements LinkOwner {
     if (wasOpen) seat.lost = { reason, atMs: this.#nowMs };
     this.#nextUrl(seat, wasOpen);
     this.#planIn(0);
-    const isRejected = LINK_REASONS[reason].verdict === "reject";
+    const isRejected = LINK_REASONS[reason].verdict === "reject" || this.#ward.isForSomeKey(seat, reason);
     if (!isRejected && !wasOpen) this.#breaker.attemptFailed(link);
     this.#takeoverOver(seat, isRejected);
     if (seats.get(link.id) === undefined) return;

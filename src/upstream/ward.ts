@@ -1,3 +1,4 @@
+import { LINK_REASONS, type LinkReason } from "./link-reason.ts";
 import { type PoolParts, tellGap } from "./pool-parts.ts";
 import { type Group, judgeRejection, Quarantine } from "./quarantine.ts";
 import { isSettled, type Route, type Seat, type Trace } from "./seat.ts";
@@ -46,6 +47,12 @@ export class Ward {
 
   released(route: Route): void {
     if (route.quarantined) this.#quarantine.release(route.key);
+  }
+
+  /** One of several keys must not end the others' link for good, while the feed does want other links. */
+  isForSomeKey(seat: Seat, reason: LinkReason): boolean {
+    const isMixed = seat.keys.length > 1 || seat.isProbe;
+    return LINK_REASONS[reason].verdict === "end" && isMixed && this.#parts.seats.hasOpen;
   }
 
   /** A link's request was rejected. */

@@ -144,6 +144,11 @@ export class FaultFeed implements AsyncDisposable {
     });
   }
 
+  /** HTTPS only: what it shows to connections from now on. */
+  showCertificate(pair: { readonly cert: string; readonly key: string }): void {
+    if ("setSecureContext" in this.#server) this.#server.setSecureContext(pair);
+  }
+
   /** Ends every stream in an orderly way. */
   endStreams(): void {
     for (const stream of this.#streams) stream.end();

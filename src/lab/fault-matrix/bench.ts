@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "#base/logger.ts";
 import { seededRandom } from "#base/random.ts";
@@ -24,7 +25,12 @@ export const MATRIX_SETTINGS = {
   keys: 4,
 } as const;
 
+/** Certificates of the tests. */
+export type CertificateName = "good" | "expired" | "future" | "other-name";
+
 export interface BenchOptions {
+  /** Whether the feed speaks TLS, and so HTTP/2. */
+  readonly tls?: boolean;
   /** Whether the feed's events carry ids. */
   readonly ids: boolean;
   /** Of the feed; default all. */
@@ -59,13 +65,13 @@ export class Bench implements FeedSink, AsyncDisposable {
   #lastEventAtMs = 0;
   #gaps = 0;
 
-  private constructor(source: FaultFeed, proxy: FaultProxy, clock: SystemClock, seed: number) {
+  private constructor(source: FaultFeed, proxy: FaultProxy, clock: SystemClock, seed: number, tls: boolean) {
     this.source = source;
     this.proxy = proxy;
     this.#clock = clock;
     source.answers = () => this.#answers.shift() ?? streamAnswer;
     proxy.script = () => this.#scripts.shift() ?? [];
-    const settings = settingsOf(proxy.port);
+    const settings = settingsOf(proxy.port, tls);
     const log: Logger = {
       debug() {},
       info() {},
@@ -75,13 +81,14 @@ export class Bench implements FeedSink, AsyncDisposable {
     this.feed = openFeed(settings, { clock, random: seededRandom(seed), log, sink: this });
   }
 
-  static async open({ ids, historyEvents, seed }: BenchOptions): Promise<Bench> {
+  static async open({ ids, historyEvents, seed, tls = false }: BenchOptions): Promise<Bench> {
     const clock = new SystemClock();
     const { keys, heartbeatMs } = MATRIX_SETTINGS;
     const history = historyEvents === undefined ? {} : { historyEvents };
-    const source = await openFaultFeed({ keys, ids, heartbeatMs, ...history }, clock);
+    const security = tls ? { tls: certificate("good") } : {};
+    const source = await openFaultFeed({ keys, ids, heartbeatMs, ...history, ...security }, clock);
     const proxy = await openFaultProxy({ target: { port: source.port } }, clock);
-    return new Bench(source, proxy, clock, seed);
+    return new Bench(source, proxy, clock, seed, tls);
   }
 
   nowMs(): number {
@@ -104,6 +111,11 @@ export class Bench implements FeedSink, AsyncDisposable {
   /** The next connections get these scripts, later ones none. */
   scriptNext(...scripts: readonly ConnectionScript[]): void {
     this.#scripts.push(...scripts);
+  }
+
+  /** To connections from now on. */
+  showCertificate(name: CertificateName): void {
+    this.source.showCertificate(certificate(name));
   }
 
   reset(): void {
@@ -180,11 +192,22 @@ export class Bench implements FeedSink, AsyncDisposable {
   }
 }
 
-function settingsOf(port: number): FeedSettings {
+const FIXTURES = new URL("../../../test/fixtures/tls/", import.meta.url);
+
+function fixture(name: string): string {
+  return readFileSync(new URL(name, FIXTURES), "utf8");
+}
+
+function certificate(name: CertificateName): { cert: string; key: string } {
+  return { cert: fixture(`${name}.crt`), key: fixture(`${name}.key`) };
+}
+
+function settingsOf(port: number, tls: boolean): FeedSettings {
   const { connectTimeoutMs, idleTimeoutMs, retryMinMs, retryMaxMs, eventBytesMax, keys } = MATRIX_SETTINGS;
   return {
     name: "matrix",
-    urls: [`http://127.0.0.1:${port}/quotes?symbols={keys}`],
+    urls: [`${tls ? "https://localhost" : "http://127.0.0.1"}:${port}/quotes?symbols={keys}`],
+    tls: tls ? { ca: fixture("ca.crt") + fixture("other-name.crt"), client: null } : null,
     topic: "/quotes/{key}",
     headers: {},
     items: null,

@@ -1,7 +1,7 @@
 import type { LinkReason } from "#upstream/link-reason.ts";
 import type { Answer } from "../fault-feed/answer.ts";
 import type { ConnectionScript, MarkedFault } from "../fault-proxy/script.ts";
-import type { Bench } from "./bench.ts";
+import type { Bench, CertificateName } from "./bench.ts";
 
 /** A row of the matrix: a fault, and what the link has to take it for. */
 export interface MatrixFault {
@@ -10,6 +10,10 @@ export interface MatrixFault {
   readonly reasons: readonly LinkReason[];
   /** The feed's history; default all. */
   readonly historyEvents?: number;
+  /** Over TLS, and so over HTTP/2. Default false: HTTP/1.1 in plain text. */
+  readonly tls?: boolean;
+  /** What it does to an event can't be undone by asking for it again. */
+  readonly spoilsEvents?: true;
   do(bench: Bench): void | Promise<void>;
   /** Events are missing that nobody can know of: why. */
   readonly silentLoss?: string;
@@ -49,7 +53,7 @@ export const MATRIX_FAULTS: readonly MatrixFault[] = [
     name: "a byte of an event's data spoilt",
     reasons: [],
     do: ({ proxy }) => void proxy.inject({ do: "corrupt", at: { events: 3, inside: "event" } }),
-    silentLoss: "the event has a fault, which is counted and logged; TLS would have noticed",
+    spoilsEvents: true,
   },
   after("accepted and reset, three times", ["reset"], {
     scripts: [[{ do: "reset" }], [{ do: "reset" }], [{ do: "reset" }]],
@@ -129,7 +133,45 @@ export const MATRIX_FAULTS: readonly MatrixFault[] = [
     },
     silentLoss: "the feed was asked to go on after an id, and does not say that it could not",
   },
+  secure(live("HTTP/2: TCP reset", "reset", { do: "reset" })),
+  secure(live("HTTP/2: half-open, and so no answer to a PING", "ping_timeout", { do: "silence" })),
+  secure(
+    answered("HTTP/2's GOAWAY after 5 events", ["stream_reset"], {
+      kind: "stream",
+      events: 5,
+      turn: "goaway",
+    }),
+  ),
+  secure(
+    answered("HTTP/2's RST_STREAM after 5 events", ["stream_reset"], {
+      kind: "stream",
+      events: 5,
+      turn: "rst_stream",
+    }),
+  ),
+  secure(answered("503 over HTTP/2", ["server_error"], { kind: "status", status: 503 })),
+  certified("TLS: an expired certificate, then a good one", "tls_expired", "expired"),
+  certified("TLS: a certificate for another name, then a good one", "tls_name_mismatch", "other-name"),
+  certified("TLS: a certificate of the future, then a good one", "tls_not_yet_valid", "future"),
 ];
+
+function secure(fault: MatrixFault): MatrixFault {
+  return { ...fault, tls: true };
+}
+
+/** What the feed shows after a reset, once. */
+function certified(name: string, reason: LinkReason, certificate: CertificateName): MatrixFault {
+  return secure({
+    name,
+    reasons: ["reset", reason],
+    do: async (bench) => {
+      bench.showCertificate(certificate);
+      bench.reset();
+      await bench.until(reason, () => bench.failures.at(-1)?.reason === reason);
+      bench.showCertificate("good");
+    },
+  });
+}
 
 /** Done to the connection that is up. */
 function live(name: string, reason: LinkReason, fault: MarkedFault): MatrixFault {

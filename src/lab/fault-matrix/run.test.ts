@@ -17,6 +17,9 @@ const SHORT_FORM = [
   "answered by a line without end",
   "answered by a response cut off after 5 events",
   "answered by a head byte by byte",
+  "HTTP/2: half-open, and so no answer to a PING",
+  "answered by HTTP/2's GOAWAY after 5 events",
+  "TLS: an expired certificate, then a good one",
 ];
 
 describe("fault matrix", { concurrency: 4 }, () => {
