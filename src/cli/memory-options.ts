@@ -31,7 +31,7 @@ export interface Invocation {
 
 /**
  * How the program has to be started to have its memory options; null when it has them. A value that somebody chose, on
- * the command line, in `NODE_OPTIONS` or in the environment, stays. Pure.
+ * the command line, in `NODE_OPTIONS` or in the environment, stays. Pure; exported for tests.
  */
 export function withMemoryOptions({
   execPath,

@@ -1,7 +1,9 @@
 /**
  * Loaded into a gateway's process before the program (`--import`), for tests that ask what is alive in it: the program
- * itself has no such door. Listens on the Unix socket `CYCLES_PROBE`; whoever connects says of which classes, and is answered in JSON.
+ * itself has no such door. With `CYCLES_LEAK` it is a bug too, by which such a test shows that it finds bugs: of so many
+ * connections one is never let go. Listens on the Unix socket `CYCLES_PROBE`; whoever connects says of which classes, and is answered in JSON.
  */
+import { subscribe } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
 import { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, Socket } from "node:net";
@@ -62,6 +64,15 @@ const server = createServer((socket) => {
 }).listen(process.env.CYCLES_PROBE);
 // The gateway ends when it wants to.
 server.unref();
+
+const leakEvery = Number(process.env.CYCLES_LEAK);
+const leaked: unknown[] = [];
+let seen = 0;
+if (leakEvery > 0) {
+  subscribe("net.server.socket", (message) => {
+    if (seen++ % leakEvery === 0) leaked.push((message as { readonly socket: Socket }).socket);
+  });
+}
 
 async function answer(socket: Socket, classes: readonly { readonly name: string }[]): Promise<void> {
   const residentBeforeBytes = process.memoryUsage.rss();

@@ -13,7 +13,6 @@ import type { Holdings } from "./probe.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const PROBE = fileURLToPath(new URL("probe.ts", import.meta.url));
-const LEAK = fileURLToPath(new URL("leak.ts", import.meta.url));
 
 /** A gateway as users start it, with a feed, in a process of its own that can be asked what it holds. */
 export class Rig implements AsyncDisposable {
@@ -56,7 +55,7 @@ export class Rig implements AsyncDisposable {
         STREAMKEEPER_LOG: "info",
         CYCLES_PROBE: probe,
         CYCLES_LEAK: String(leakEvery),
-        NODE_OPTIONS: [PROBE, ...(leakEvery > 0 ? [LEAK] : [])].map((path) => `--import=${path}`).join(" "),
+        NODE_OPTIONS: `--import=${PROBE}`,
       },
       stdio: ["ignore", "ignore", "pipe"],
     });
