@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { seededRandom } from "#base/random.ts";
+import { FeedRig } from "../../test/helpers/feed-rig.ts";
+
+/** STREAMKEEPER_TEST_SEEDS asks for more: `100` runs the seeds 1 to 100. */
+const SEEDS = Array.from({ length: Number(process.env.STREAMKEEPER_TEST_SEEDS ?? 3) }, (_, n) => n + 1);
+
+const LINKS_MAX = 3;
+const LASTING = ["A", "B", "C", "D"];
+const PASSING = ["E", "F", "G", "H", "I"];
+const BAD = ["BAD1", "BAD2", "BAD3"];
+
+describe("full pool", () => {
+  for (const seed of SEEDS) {
+    test(`full pool: with bad keys among others that come and go, and links that break, the bounds hold and nobody starves (seed ${seed})`, async () => {
+      const random = seededRandom(seed);
+      const one = (keys: readonly string[]) => keys[Math.floor(random() * keys.length)] as string;
+      await using rig = await FeedRig.open({ pool: { keysPerLink: 3, linksMax: LINKS_MAX, lingerMs: 100 } });
+      const asked: string[][] = [];
+      rig.server.script = (request, response) => {
+        const symbols = new URL(request.url ?? "", rig.server.origin).searchParams.get("symbols") ?? "";
+        asked.push(symbols.split(","));
+        if (!symbols.includes("BAD")) return false;
+        response.writeHead(404).end();
+        return true;
+      };
+      for (const key of LASTING) rig.feed.want(key);
+      await rig.until("the lasting ones", () => rig.isServed(...LASTING));
+      const wanted = new Set<string>();
+      for (let step = 0; step < 2000; step++) {
+        if (random() < 0.3) rig.publish(one([...LASTING, ...PASSING]));
+        if (random() < 0.01) rig.server.resetOne(random());
+        // Times of much coming and going, and quiet ones, in which links are merged.
+        if (step % 1000 < 600 && random() < 0.06) {
+          const key = one([...PASSING, ...BAD]);
+          if (wanted.delete(key)) rig.feed.unwant(key);
+          else if (rig.feed.want(key) === "ok") wanted.add(key);
+        }
+        await rig.pass(5);
+        const { links } = rig.feed.stats();
+        assert.ok(links.length <= LINKS_MAX, `${links.length} links`);
+        assert.ok(
+          links.every(({ keys }) => keys <= 3),
+          "keys of a link",
+        );
+      }
+      for (const key of BAD) if (wanted.delete(key)) rig.feed.unwant(key);
+      const all = [...LASTING, ...wanted];
+      await rig.until("all that are wanted", () => rig.isServedAmongOthers(...all));
+      await rig.pass(5000);
+      rig.publish(...all);
+      await rig.until("their last events", () =>
+        all.every((key) => rig.lastOf(key) === rig.lastPublished(key)),
+      );
+      assert.ok(rig.server.streamsPeak <= LINKS_MAX, `${rig.server.streamsPeak} streams`);
+      assert.ok(
+        asked.every((keys) => keys.length <= 3 && new Set(keys).size === keys.length),
+        "no request asks for more",
+      );
+      assert.ok(
+        asked.some((keys) => keys.length > 1 && keys.some((key) => key.startsWith("BAD"))),
+        "bad keys were among others",
+      );
+      assert.equal(rig.gaps.filter(({ topics }) => topics.some(isLasting)).length, 0);
+      rig.assertExact(LASTING);
+      rig.assertNoneTwice();
+    });
+  }
+});
+
+function isLasting(topic: string): boolean {
+  return LASTING.includes(topic.replace("/quotes/", ""));
+}
