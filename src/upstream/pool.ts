@@ -160,6 +160,7 @@ export class Pool implements LinkOwner {
     this.#parts.seats.vacateAll();
     this.#parts.routes.clear();
     await this.dialer.drained();
+    this.#parts.quietLog.end();
   }
 
   // What links ask and tell.

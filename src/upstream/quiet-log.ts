@@ -7,7 +7,8 @@ const REFILL_MS = 10_000;
 
 /**
  * Warnings that may come in storms: a few of each kind at once, then one every ten seconds, with the number of those
- * that were left out. Kinds come from a closed list.
+ * that were left out. Of a kind that has fallen silent, the number is told by the next line of any kind, or at the
+ * end. Kinds come from a closed list.
  */
 export class QuietLog {
   readonly #log: Logger;
@@ -37,6 +38,19 @@ export class QuietLog {
     }
     bucket.free--;
     this.#log.warn(bucket.omitted > 0 ? { ...fields, omitted: bucket.omitted } : fields, message);
+    bucket.omitted = 0;
+    for (const [other, { atMs }] of this.#kinds) if (nowMs - atMs >= REFILL_MS) this.#tellOmitted(other);
+  }
+
+  /** Tells what was left out last. */
+  end(): void {
+    for (const kind of this.#kinds.keys()) this.#tellOmitted(kind);
+  }
+
+  #tellOmitted(kind: string): void {
+    const bucket = this.#kinds.get(kind);
+    if (bucket === undefined || bucket.omitted === 0) return;
+    this.#log.warn({ kind, omitted: bucket.omitted }, "lines like others before were left out");
     bucket.omitted = 0;
   }
 }
