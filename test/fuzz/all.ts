@@ -1,0 +1,32 @@
+import { openCarrierTarget } from "./carrier-target.ts";
+import { openGatewayTarget } from "./gateway-target.ts";
+import { PROTOCOL_TARGETS } from "./protocol-targets.ts";
+import { STORED_LOG_TARGET } from "./stored-log-target.ts";
+import type { FuzzTarget } from "./target.ts";
+import { openTrustTargets } from "./trust-targets.ts";
+
+export interface AllTargets extends AsyncDisposable {
+  readonly targets: readonly FuzzTarget[];
+  /** Fails unless the gateway that was fuzzed is well. */
+  checkAfter(): Promise<void>;
+}
+
+/** Every parser that faces a network, and the whole gateway last. */
+export async function openAllTargets(): Promise<AllTargets> {
+  await using stack = new AsyncDisposableStack();
+  const trust = stack.use(await openTrustTargets());
+  const carrier = stack.use(await openCarrierTarget());
+  const gateway = stack.use(await openGatewayTarget());
+  const owned = stack.move();
+  return {
+    targets: [
+      ...PROTOCOL_TARGETS,
+      ...trust.targets,
+      STORED_LOG_TARGET,
+      ...carrier.targets,
+      ...gateway.targets,
+    ],
+    checkAfter: () => gateway.checkAfter(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

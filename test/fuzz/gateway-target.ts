@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { startOwnGateway } from "#lab/load/own-gateway/process.ts";
+import { serverUse } from "#lab/load/server-process.ts";
+import { SseClient } from "../helpers/sse-client.ts";
+import { WebSocketClient } from "../helpers/websocket-client.ts";
+import { Recorder, visitAll } from "./sessions.ts";
+import type { FuzzTarget } from "./target.ts";
+
+const TOPIC = "/load/canary";
+/** Inputs between two looks at the canaries. */
+const CANARY_EVERY = 50;
+/** How long an input's connection is left to the gateway, in milliseconds, when it neither answers nor closes. */
+const PATIENCE_MS = 30;
+const CANARY_MS_MAX = 10_000;
+const MEMORY_GROWTH_MAX = 200 * 2 ** 20;
+
+export interface GatewayTarget extends AsyncDisposable {
+  readonly targets: readonly FuzzTarget[];
+  /** Fails unless the gateway lives, serves, and has let go of what the inputs took. */
+  checkAfter(): Promise<void>;
+}
+
+/** A whole gateway, a process of its own, that gets mutated sessions of real clients, signed in with a token that is good. */
+export async function openGatewayTarget(): Promise<GatewayTarget> {
+  await using stack = new AsyncDisposableStack();
+  const gateway = stack.use(await startOwnGateway({ connections: 1000, tls: null }));
+  const { token, url, pid } = gateway;
+  const sessions = await (async () => {
+    await using recorder = await new Recorder(url).open();
+    return await visitAll({ recorder, token, topic: TOPIC });
+  })();
+  const sse = stack.use(await new SseClient(url, `match=${TOPIC}`, { token }).opened());
+  const socket = stack.use(await WebSocketClient.signedIn(url, token));
+  await socket.subscribe(TOPIC);
+  const memoryAtStart = serverUse(pid)?.memoryBytes ?? 0;
+  const { port, hostname } = new URL(url);
+  let inputs = 0;
+  let canaries = 0;
+
+  const canary = async (): Promise<void> => {
+    const data = JSON.stringify({ canary: ++canaries });
+    const body = new URLSearchParams({ topic: TOPIC, data });
+    const headers = { authorization: `Bearer ${token}` };
+    const answer = await fetch(`${url}/.well-known/mercure`, { method: "POST", headers, body });
+    assert.equal(answer.status, 200, await answer.text());
+    // Inputs may publish to the topic too: what counts is that this one came.
+    await Promise.race([
+      Promise.all([
+        sse.until(() => sse.events.some((event) => event.data === data)),
+        socket.until(() => socket.publications.some((seen) => JSON.stringify(seen.data) === data)),
+      ]),
+      once(AbortSignal.timeout(CANARY_MS_MAX), "abort").then(() => assert.fail("a canary got nothing")),
+    ]);
+    sse.body = "";
+    for (const seen of [sse.events, socket.publications, socket.replies]) seen.length = 0;
+  };
+
+  const target: FuzzTarget = {
+    name: "gateway",
+    captures: sessions.map(({ client }) => client),
+    async check(_input, chunks) {
+      const client = connect(Number(port), hostname);
+      client.on("error", () => {}).resume();
+      const closed = once(client, "close");
+      for (const chunk of chunks) client.write(chunk);
+      client.end();
+      const patience = setTimeout(() => client.destroy(), PATIENCE_MS);
+      await closed;
+      clearTimeout(patience);
+      if (++inputs % CANARY_EVERY === 0) await canary();
+    },
+  };
+  const owned = stack.move();
+  return {
+    targets: [target],
+    async checkAfter() {
+      await canary();
+      const deadline = AbortSignal.timeout(CANARY_MS_MAX);
+      while ((await connections(url)) > 2)
+        assert.ok(!deadline.aborted, "connections of inputs are still held");
+      const use = serverUse(pid);
+      assert.ok(use !== null, "the gateway lives");
+      const growth = use.memoryBytes - memoryAtStart;
+      assert.ok(growth < MEMORY_GROWTH_MAX, `its memory grew by ${growth} bytes`);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** By the gateway's own books. */
+async function connections(url: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const lines = [...text.matchAll(/^streamkeeper_connections\{.*\} (\d+)$/gm)];
+  return lines.reduce((sum, [, count]) => sum + Number(count), 0);
+}
