@@ -87,7 +87,7 @@ export class CursorKeeper implements CursorBook, AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     this.#timer?.cancel();
     this.#timer = null;
-    return this.#saving;
+    return this.#saving.then(() => this.#quietLog.end());
   }
 
   async #load(feed: string): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "#base/clock.ts";
+import { Tally } from "#base/counters.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Random } from "#base/random.ts";
 import type { Dial, Dialer, DialFailure, DialRequest } from "./dialer.ts";
@@ -69,7 +70,7 @@ export class Link {
   #events = 0;
   #bytes = 0;
   #resets = 0;
-  #reconnects = 0;
+  readonly #reconnects = new Tally<LinkReason>();
   #lastFailure: LinkFailure | null = null;
   /** Why the last stream or attempt ended; null before the first has. */
   #lastReason: LinkReason | null = null;
@@ -131,7 +132,8 @@ export class Link {
       bytes: this.#bytes,
       lastByteMs: this.#lastByteAtMs === null ? null : nowMs - this.#lastByteAtMs,
       resets: this.#resets,
-      reconnects: this.#reconnects,
+      reconnects: this.#reconnects.total,
+      reconnectsByReason: Object.fromEntries(this.#reconnects.entries()),
       lastFailure: this.#lastFailure,
     };
   }
@@ -180,7 +182,7 @@ export class Link {
     counters.dials++;
     if (this.#lastReason !== null) {
       counters.reconnects.add(this.#lastReason);
-      this.#reconnects++;
+      this.#reconnects.add(this.#lastReason);
     }
     log.debug({ feed, link: this.id, attempt, url: redactUrl(request.url) }, "link dials");
     this.#stream = new EventStream(request.lastEventId, this.#eventBytesMax, {

@@ -78,6 +78,7 @@ describe("losses", () => {
     await rig.pass(2000);
     assert.deepEqual(seen(), first);
     assert.equal(rig.feed.counters.resets, 1000);
+    assert.deepEqual(rig.feed.stats().links[0]?.reconnectsByReason, { reset: 1000 });
     rig.assertExact();
     await rig.feed.close();
     assert.ok(process.getActiveResourcesInfo().length <= before + 2, "the server's own, no more");

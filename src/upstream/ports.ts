@@ -204,6 +204,8 @@ export interface LinkStats {
   readonly lastByteMs: number | null;
   readonly resets: number;
   readonly reconnects: number;
+  /** The same by what they followed. */
+  readonly reconnectsByReason: Readonly<Partial<Record<LinkReason, number>>>;
   readonly lastFailure: LinkFailure | null;
 }
 
