@@ -38,6 +38,15 @@ test("watchdog: the log is halved each second down to a sixteenth while that doe
   assert.equal(state.step, "trimmed");
 });
 
+test("watchdog: doors do not stay shut for the sake of the log: it is trimmed after three seconds", () => {
+  const { actions, state } = play(times(100, 0.86));
+  assert.deepEqual(
+    actions.flatMap((action, index) => (action === "" ? [] : [`${index / 10} s: ${action}`])).slice(0, 3),
+    ["0 s: closed collect", "3 s: trimmed trim:0.5 collect", "4 s: trim:0.25 collect"],
+  );
+  assert.equal(state.step, "trimmed");
+});
+
 test("watchdog: nobody is sent away but for what is there after garbage was collected", () => {
   const { actions } = play(times(60, 1));
   const order = actions.join(" ").match(/collect|shed\b/g) ?? [];

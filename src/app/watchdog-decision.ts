@@ -4,7 +4,7 @@
  *     calm <──> closed <──> trimmed <──> shedding
  *
  * Upwards one step a sample, as soon as the step's share of the limit is passed, so that nobody is sent away before the
- * doors are shut and the log is trimmed. Downwards one step at a time too, and only after a while below the share by a
+ * doors are shut and the log is trimmed. Nobody is kept out for long where trimming the log would do. Downwards one step at a time too, and only after a while below the share by a
  * margin, so that it does not swing.
  */
 export const MemoryStep = {
@@ -28,10 +28,17 @@ const ENTERED_AT: Readonly<Record<MemoryStep, number>> = {
   trimmed: 0.92,
   shedding: 0.97,
 };
-/** How far below its share a step is left. */
-const MARGIN = 0.05;
+/** Shares below which a step is left. The log stays trimmed until newcomers can be let in. */
+const LEFT_BELOW: Readonly<Record<MemoryStep, number>> = {
+  calm: 0,
+  closed: 0.8,
+  trimmed: 0.8,
+  shedding: 0.92,
+};
 /** How long memory must have been below that, in milliseconds. */
 const CALM_AFTER_MS = 2000;
+/** How long the doors may be shut for the sake of the log and the states, in milliseconds: then they are trimmed too. */
+const CLOSED_MAX_MS = 3000;
 /** Time between two of the same measure, in milliseconds: each must have had its effect. */
 const TRIM_EVERY_MS = 1000;
 const SHED_EVERY_MS = 1000;
@@ -59,6 +66,8 @@ export interface MemoryState {
   readonly trimShare: number;
   /** Since when memory is low enough for the step below; null: it is not. */
   readonly calmSinceMs: number | null;
+  /** When the step was taken. */
+  readonly steppedAtMs: number;
   readonly trimmedAtMs: number;
   readonly shedAtMs: number;
   readonly collectedAtMs: number;
@@ -75,6 +84,7 @@ export const CALM: MemoryState = {
   step: "calm",
   trimShare: 1,
   calmSinceMs: null,
+  steppedAtMs: Number.NEGATIVE_INFINITY,
   trimmedAtMs: Number.NEGATIVE_INFINITY,
   shedAtMs: Number.NEGATIVE_INFINITY,
   collectedAtMs: Number.NEGATIVE_INFINITY,
@@ -92,13 +102,17 @@ export function decide(
 
 function move(state: MemoryState, { used, nowMs }: MemorySample): MemoryState {
   const rank = MEMORY_STEPS.indexOf(state.step);
+  const isShort = used >= LEFT_BELOW[state.step];
   const above = MEMORY_STEPS[rank + 1];
-  if (above !== undefined && used >= ENTERED_AT[above]) return { ...state, step: above, calmSinceMs: null };
+  // Without this, a log that nobody's leaving makes smaller would keep newcomers out until it has grown old.
+  const isStuck = state.step === "closed" && isShort && nowMs - state.steppedAtMs >= CLOSED_MAX_MS;
+  if (above !== undefined && (used >= ENTERED_AT[above] || isStuck))
+    return { ...state, step: above, calmSinceMs: null, steppedAtMs: nowMs };
   const below = MEMORY_STEPS[rank - 1];
-  if (below === undefined || used >= ENTERED_AT[state.step] - MARGIN) return { ...state, calmSinceMs: null };
+  if (below === undefined || isShort) return { ...state, calmSinceMs: null };
   const calmSinceMs = state.calmSinceMs ?? nowMs;
   if (nowMs - calmSinceMs < CALM_AFTER_MS) return { ...state, calmSinceMs };
-  return { ...state, step: below, calmSinceMs: nowMs };
+  return { ...state, step: below, calmSinceMs: nowMs, steppedAtMs: nowMs };
 }
 
 function measures(state: MemoryState, { used, nowMs }: MemorySample, actions: MemoryAction[]): MemoryState {
@@ -108,7 +122,7 @@ function measures(state: MemoryState, { used, nowMs }: MemorySample, actions: Me
     if (trimShare < 1) actions.push({ kind: "trim", share: 1 });
     trimShare = 1;
   } else if (
-    used >= ENTERED_AT.trimmed &&
+    used >= LEFT_BELOW.trimmed &&
     trimShare > TRIM_SHARE_MIN &&
     nowMs - trimmedAtMs >= TRIM_EVERY_MS
   ) {
@@ -124,7 +138,7 @@ function measures(state: MemoryState, { used, nowMs }: MemorySample, actions: Me
   }
   // Last, so that what was let go above is collected too.
   const isLeft = collectedAtMs < trimmedAtMs;
-  const isShort = state.step !== "calm" && used >= ENTERED_AT.closed - MARGIN;
+  const isShort = state.step !== "calm" && used >= LEFT_BELOW.closed;
   if (isShort && (isLeft || nowMs - collectedAtMs >= COLLECT_EVERY_MS[state.step])) {
     collectedAtMs = nowMs;
     actions.push({ kind: "collect" });
