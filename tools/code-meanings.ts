@@ -38,6 +38,8 @@ export const READINESS: Readonly<Record<ReadinessCode, string>> = {
   not_listening: "the listener does not accept connections yet, or no more",
   memory_short: "memory is near `limits.memory`, so that nobody new is let in",
   database: "the database does not answer",
+  log_unwritten:
+    "a warning only: the log can't be written to `log.persist` and goes on in memory; look at the disk",
   feed_rejected: "a warning only: a feed refuses its links; look at its credentials and URL",
 };
 

@@ -7,6 +7,7 @@ import { CONFIG_ERRORS } from "#config/fault.ts";
 import { REFUSALS } from "#downstream/mercure-refusal.ts";
 import { CENTRIFUGE_ERRORS, UNSUBSCRIBE_CODES } from "#protocol/centrifuge-codes.ts";
 import { CLOSE_REASONS } from "#protocol/close-reason.ts";
+import { LOG_ERRORS } from "#storage/log-error.ts";
 import { STORAGE_ERRORS } from "#storage/storage-error.ts";
 import { LINK_REASONS } from "#upstream/link-reason.ts";
 import {
@@ -114,6 +115,7 @@ const ERRORS = [
     HTTP2_ERRORS,
   ),
   errors("The database", "At the start, or later.", STORAGE_ERRORS),
+  errors("The log on disk", "At the start, or later.", LOG_ERRORS),
   errors("Users", "Of `streamkeeper user`.", ACCOUNT_ERRORS),
   errors("Usage", "Of commands. Exit status 2.", USAGE_ERRORS),
 ];

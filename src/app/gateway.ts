@@ -2,7 +2,7 @@
  * Room `app`: the composition root, the only room that knows every room. It opens them in order, joins them, and
  * closes them in reverse.
  */
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { Accounts } from "#auth/accounts.ts";
 import { GatewayAuthenticator } from "#auth/gateway-authenticator.ts";
 import { isRevokedBy } from "#auth/identity.ts";
@@ -24,6 +24,7 @@ import { CloseReason } from "#protocol/close-reason.ts";
 import { openStorage, type Storage } from "#storage/storage.ts";
 import { CursorKeeper } from "#upstream/cursor-keeper.ts";
 import { type ConfigText, ConnectionsView, FeedsView } from "./admin/admin.ts";
+import { breakFeeds, CursorsAcrossLives } from "./cursors-across-lives.ts";
 import { descriptorLimit, socketsMax } from "./descriptors.ts";
 import { Drain } from "./drain.ts";
 import { EverySecond } from "./every-second.ts";
@@ -31,6 +32,7 @@ import { FeedDesk } from "./feed-desk.ts";
 import { Feeds } from "./feeds.ts";
 import { Listener } from "./listener.ts";
 import { LiveSettings } from "./live-settings.ts";
+import { LogPersistence, newEpoch } from "./log-persistence.ts";
 import { memoryLimitBytes } from "./memory-limit.ts";
 import { processMemory } from "./memory-use.ts";
 import { reload } from "./reload.ts";
@@ -225,13 +227,25 @@ async function openParts(
     }),
   );
   const feedDesk = new FeedDesk();
+  const persistence =
+    config.log.persist === null
+      ? null
+      : stack.use(
+          await LogPersistence.open(config.log.persist, {
+            clock,
+            log,
+            journal,
+            bytesMax: () => live.log.bytesMax,
+          }),
+        );
   const hub = new Hub({
-    epoch: randomBytes(6).toString("base64url"),
+    epoch: persistence?.epoch ?? newEpoch(),
     log: live.log,
     stateBytesMax: config.log.stateBytesMax,
     nowMs: () => clock.nowMs(),
     demand: feedDesk,
   });
+  await persistence?.attach(hub);
   const counters = new DownstreamCounters();
   const registry = new ConnectionRegistry(counters, log, clock);
   const connections = new ConnectionsView({ registry, hub, clock, errors });
@@ -239,7 +253,9 @@ async function openParts(
   const wheel = stack.use(new TimerWheel(clock));
   const drain = new Drain({ registry, clock, timeoutMs: () => live.config.drain.timeoutMs });
   const feedNames = config.feeds.map(({ name }) => name);
-  const cursors = stack.use(await CursorKeeper.open(storage.linkCursors, feedNames, { clock, log }));
+  const keeper = stack.use(await CursorKeeper.open(storage.linkCursors, feedNames, { clock, log }));
+  const cursors = new CursorsAcrossLives(keeper, persistence?.cursorsBefore ?? null);
+  persistence?.closesWith(() => cursors.last);
   const feedsView = new FeedsView({ clock, errors });
   const context = {
     clock,
@@ -251,6 +267,8 @@ async function openParts(
   };
   const feeds = stack.use(new Feeds(hub, feedDesk, context));
   feeds.prepare(config.feeds).commit();
+  cursors.resume(feedDesk.feeds, hub);
+  if (persistence?.before === "level") breakFeeds(feedDesk.feeds, hub);
   const desk: Desk = {
     hub,
     authenticator,
@@ -326,6 +344,7 @@ async function openParts(
   stack.use(
     new EverySecond(clock, () => {
       hub.evict();
+      persistence?.look();
       limitSockets();
     }),
   );
@@ -344,6 +363,7 @@ async function openParts(
     tls,
     sweep,
     watchdog,
+    persistence,
     connections,
     feeds: feedsView,
     configText,

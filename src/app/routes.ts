@@ -24,6 +24,7 @@ import {
 import type { FeedDesk } from "./feed-desk.ts";
 import type { Listener } from "./listener.ts";
 import type { LiveSettings } from "./live-settings.ts";
+import type { LogPersistence } from "./log-persistence.ts";
 import { memoryLimitBytes } from "./memory-limit.ts";
 import type { Sweep } from "./sweep.ts";
 import type { TlsFiles } from "./tls-files.ts";
@@ -44,6 +45,8 @@ export interface Served {
   readonly tls: TlsFiles | null;
   readonly sweep: Sweep;
   readonly watchdog: Watchdog;
+  /** Null: the log is in memory only. */
+  readonly persistence: LogPersistence | null;
   readonly connections: ConnectionsView;
   readonly feeds: FeedsView;
   readonly configText: () => ConfigText;
@@ -103,6 +106,7 @@ async function readinessOf(served: Served, listener: Listener): Promise<Readines
     listening: listener.isListening,
     memoryShort: served.watchdog.severity > 0,
     databaseFault: await faultOf(served.storage),
+    logUnwritten: served.persistence?.isFailing ?? false,
     feeds: served.feedDesk.feeds.map((feed) => ({
       name: feed.name,
       linksRejected: linksRejected(feed.stats()),
@@ -129,7 +133,7 @@ async function faultOf(storage: Storage): Promise<string | null> {
 
 /** The rooms' own numbers, as metrics read them. */
 function viewsOf(
-  { desk, feedDesk, storage, authenticator, journal, tls, sweep, watchdog, live }: Served,
+  { desk, feedDesk, storage, authenticator, journal, tls, sweep, watchdog, persistence, live }: Served,
   listener: Listener,
 ): GatewayViews {
   const { counters, registry, hub, flusher } = desk;
@@ -153,6 +157,7 @@ function viewsOf(
     memoryLimitBytes: () => memoryLimitBytes(live.config.limits.memory),
     memoryStep: () => watchdog.severity,
     memoryMeasures: watchdog.measures,
+    logOnDisk: () => persistence?.stats() ?? null,
     certificateExpiresAtMs: () => tls?.expiresAtMs ?? null,
   };
 }

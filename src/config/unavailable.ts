@@ -10,11 +10,6 @@ export const UNAVAILABLE: readonly Unavailable[] = [
     chosen: (config) => config.cluster !== null,
     expected: "null: several gateways as one hub are not available yet",
   },
-  {
-    path: ["log", "persist"],
-    chosen: (config) => config.log.persist,
-    expected: "false: a log that outlives a restart is not available yet",
-  },
 ];
 
 interface Unavailable {

@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { VirtualClock } from "#base/virtual-clock.ts";
 import { type Publication, WireFormat } from "#protocol/event.ts";
 import { compileMatcher, type TopicMatcher } from "#protocol/topic-matcher.ts";
-import { type EventSink, Hub, type HubEvent, type HubOptions, type LogReader } from "./hub.ts";
+import { type EventSink, Hub, type HubEvent, type LogReader } from "./hub.ts";
+import type { HubOptions } from "./ports.ts";
 
 const AAPL = compileMatcher("exact", "/quotes/AAPL");
 const MSFT = compileMatcher("exact", "/quotes/MSFT");

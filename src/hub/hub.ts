@@ -11,6 +11,7 @@ import { type FollowedLog, Log } from "./log.ts";
 import { ChainReader, type LogReader, readHistory, ScanReader } from "./log-reader.ts";
 import {
   type HubMemory,
+  memoryOf,
   type RememberedEvent,
   type RememberedState,
   recall,
@@ -24,7 +25,7 @@ export type { HubEvent } from "./hub-event.ts";
 export type { FollowedLog } from "./log.ts";
 export type { LogReader } from "./log-reader.ts";
 export type { HubMemory, RememberedEvent, RememberedState } from "./memory.ts";
-export type { Demand, DemandVerdict, HistoryQuery, HubOptions, HubStats } from "./ports.ts";
+export type { Demand, DemandVerdict } from "./ports.ts";
 export type { EventSink, Gap, Subscription } from "./topic.ts";
 export { TopicRefused } from "./topic.ts";
 
@@ -119,23 +120,19 @@ export class Hub {
    */
   openReader(selectors: readonly TopicMatcher[], afterSequence: number): LogReader | null {
     if (afterSequence > this.#log.head || afterSequence < 0) return null;
+    if (this.#exactlyKnownAfter(selectors) > afterSequence) return null;
     if (selectors.some((selector) => selector.type !== "exact")) {
-      const isWhole =
-        this.#log.evictedThrough <= afterSequence && this.#gaps.newestOn(selectors) <= afterSequence;
-      return isWhole ? new ScanReader(this.#log, this.#gaps, selectors, afterSequence) : null;
+      if (this.readableAfter(selectors) > afterSequence) return null;
+      return new ScanReader(this.#log, this.#gaps, selectors, afterSequence);
     }
-    const topics: Topic[] = [];
-    for (const { pattern } of selectors) {
-      const topic = this.#topics.get(pattern);
-      if ((topic?.evictedThrough ?? this.#forgottenThrough) > afterSequence) return null;
-      if (topic !== undefined) topics.push(topic);
-    }
+    const topics = selectors.flatMap(({ pattern }) => this.#topics.get(pattern) ?? []);
     return new ChainReader(this.#log, topics, afterSequence);
   }
 
   /** The earliest sequence after which `openReader` reads all that is held of these without a gap between. */
   readableAfter(selectors: readonly TopicMatcher[]): number {
-    return Math.max(this.#log.evictedThrough, this.#gaps.newestOn(selectors));
+    const evicted = Math.max(this.#log.evictedThrough, this.#exactlyKnownAfter(selectors));
+    return Math.max(evicted, this.#gaps.newestOn(selectors));
   }
 
   /**
@@ -218,13 +215,7 @@ export class Hub {
 
   /** What a hub of the next life needs to know, beside the events, to vouch for what this one vouches for. */
   memory(): HubMemory {
-    return {
-      head: this.#log.head,
-      evictedThrough: this.#log.evictedThrough,
-      forgottenThrough: this.#forgottenThrough,
-      topics: Array.from(this.#topics.values(), ({ name, evictedThrough }) => [name, evictedThrough]),
-      gaps: this.#gaps.memory(),
-    };
+    return memoryOf(this.#log, this.#topics.values(), this.#forgottenThrough, this.#gaps.memory());
   }
 
   /** Those changed longest ago first. */
@@ -243,8 +234,7 @@ export class Hub {
     events: Iterable<RememberedEvent>,
     states: Iterable<RememberedState> = [],
   ): void {
-    if (this.#log.head > 0 || this.#topics.size > 0)
-      throw new Error("a hub that is in use can't be restored");
+    if (this.#log.head > 0) throw new Error("a hub that is in use can't be restored");
     this.#forgottenThrough = memory.forgottenThrough;
     const topicOf = rememberedTopics(memory, (name) => this.#topicOf(name));
     for (const event of recall(this.#log, memory, events, topicOf))
@@ -324,6 +314,13 @@ export class Hub {
     } finally {
       this.#publishing = false;
     }
+  }
+
+  /** From where on nothing is missing of the topics that are named: also of those that nobody had asked for in between. */
+  #exactlyKnownAfter(selectors: readonly TopicMatcher[]): number {
+    const exact = selectors.filter(({ type }) => type === "exact");
+    const known = ({ pattern }: TopicMatcher) => this.#topics.get(pattern)?.evictedThrough;
+    return exact.reduce((after, each) => Math.max(after, known(each) ?? this.#forgottenThrough), 0);
   }
 
   /** Before a topic's first exact subscriber comes. */

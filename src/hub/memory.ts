@@ -39,6 +39,16 @@ export interface RememberedState {
   readonly value: { readonly data: string } | { readonly merged: Json };
 }
 
+export function memoryOf(
+  { head, evictedThrough }: Log,
+  topics: Iterable<Topic>,
+  forgottenThrough: number,
+  gaps: GapMemory,
+): HubMemory {
+  const known = Array.from(topics, ({ name, evictedThrough }) => [name, evictedThrough] as const);
+  return { head, evictedThrough, forgottenThrough, topics: known, gaps };
+}
+
 /** Topics as `topicOf` makes them, each with what the memory knows of it. */
 export function rememberedTopics(
   memory: HubMemory,

@@ -7,6 +7,7 @@ const FINE: ReadinessState = {
   listening: true,
   memoryShort: false,
   databaseFault: null,
+  logUnwritten: false,
   feeds: [],
 };
 
@@ -23,6 +24,7 @@ test("readiness: draining, a closed listener and a database that does not answer
     listening: false,
     memoryShort: true,
     databaseFault: "disk is full",
+    logUnwritten: false,
     feeds: [],
   });
   assert.equal(answer.ready, false);
@@ -48,4 +50,13 @@ test("readiness: a rejected feed is a warning, since another node would fare no 
       message: "feed quotes rejects 2 links: check its url, headers and credentials",
     },
   ]);
+});
+
+test("readiness: a log that is not written to its disk is a warning, since it goes on in memory", () => {
+  const { ready, reasons } = readiness({ ...FINE, logUnwritten: true });
+  assert.equal(ready, true);
+  assert.deepEqual(
+    reasons.map(({ code, severity }) => [code, severity]),
+    [["log_unwritten", "warning"]],
+  );
 });

@@ -7,6 +7,8 @@ export interface ReadinessState {
   readonly memoryShort: boolean;
   /** What is wrong with the database; null: it answers. */
   readonly databaseFault: string | null;
+  /** Whether the log can't be written to its disk. */
+  readonly logUnwritten: boolean;
   /** Feeds with the number of their links that were rejected: wrong credentials, URL or content type. */
   readonly feeds: Iterable<{ readonly name: string; readonly linksRejected: number }>;
 }
@@ -17,6 +19,7 @@ export const ReadinessCode = {
   not_listening: "not_listening",
   memory_short: "memory_short",
   database: "database",
+  log_unwritten: "log_unwritten",
   feed_rejected: "feed_rejected",
 } as const;
 export type ReadinessCode = (typeof ReadinessCode)[keyof typeof ReadinessCode];
@@ -43,6 +46,13 @@ export function readiness(state: ReadinessState): Readiness {
     fail(ReadinessCode.memory_short, "memory is near limits.memory: nobody new is let in");
   if (state.databaseFault !== null)
     fail(ReadinessCode.database, `the database does not answer: ${state.databaseFault}`);
+  if (state.logUnwritten) {
+    reasons.push({
+      code: ReadinessCode.log_unwritten,
+      severity: "warning",
+      message: "the log is not written to log.persist: a crash would lose it; look at the disk",
+    });
+  }
   for (const { name, linksRejected } of state.feeds) {
     if (linksRejected === 0) continue;
     reasons.push({

@@ -182,6 +182,23 @@ const RESOURCE_METRICS: readonly MetricDefinition[] = [
     read: ({ hub }) => single(hub.logBytes),
   },
   {
+    name: "log_disk_bytes",
+    type: "gauge",
+    labels: [],
+    unit: "bytes",
+    meaning: "Size of the log's files. Absent without log.persist.",
+    read: ({ views }) => optional(views.logOnDisk()?.bytes ?? null),
+  },
+  {
+    name: "log_disk_behind_events",
+    type: "gauge",
+    labels: [],
+    unit: "events",
+    meaning:
+      "Events of the log that are not in its files yet; a crash now would lose them, and clients would be told. It stays low; one that grows means a disk that is too slow or fails. Absent without log.persist.",
+    read: ({ views }) => optional(views.logOnDisk()?.behind ?? null),
+  },
+  {
     name: "queue_bytes",
     type: "gauge",
     labels: [],

@@ -38,6 +38,7 @@ function rooms() {
     memoryLimitBytes: null as number | null,
     certificateExpiresAtMs: null as number | null,
     connectionsAsked: 0,
+    logOnDisk: null as { bytes: number; behind: number } | null,
   };
   const views: GatewayViews = {
     downstream,
@@ -54,6 +55,7 @@ function rooms() {
     databaseConnections: () => ({ open: 1 }),
     memoryStep: () => 1,
     memoryMeasures: new Map([["close", 1]]),
+    logOnDisk: () => held.logOnDisk,
     memoryLimitBytes: () => held.memoryLimitBytes,
     certificateExpiresAtMs: () => held.certificateExpiresAtMs,
   };
@@ -82,7 +84,7 @@ const CONTRACT = `connections{transport} connection_duration_seconds{transport} 
   database_connections{state} sweep_reclaimed_total{kind} connection_resets_total{side} auth_failures_total{method,reason}
   sse_drops_total{side,reason} errors_total{room,code} events_published_total{source} deliveries_total{transport}
   delivery_lag_seconds slow_consumers_total{verdict} resumes_total{transport,outcome}
-  tls_certificate_expiry_timestamp_seconds`.split(/\s+/);
+  tls_certificate_expiry_timestamp_seconds log_disk_bytes log_disk_behind_events`.split(/\s+/);
 
 test("metrics: names and labels are exactly the contract's", () => {
   const defined = METRIC_GROUPS.flatMap(({ metrics }) => metrics).map(({ name, labels }) =>
@@ -184,10 +186,15 @@ test("metrics: a limit or a certificate that is not there has no series, rather 
   const without = await scrape(metrics);
   assert.equal(without.has("streamkeeper_memory_limit_bytes"), false);
   assert.equal(without.has("streamkeeper_tls_certificate_expiry_timestamp_seconds"), false);
+  assert.equal(without.has("streamkeeper_log_disk_bytes"), false);
+  assert.equal(without.has("streamkeeper_log_disk_behind_events"), false);
+  held.logOnDisk = { bytes: 2 ** 20, behind: 3 };
   held.memoryLimitBytes = 2 ** 30;
   held.certificateExpiresAtMs = 1_900_000_000_500;
   const series = await scrape(metrics);
   assert.equal(series.get("streamkeeper_memory_limit_bytes"), 2 ** 30);
+  assert.equal(series.get("streamkeeper_log_disk_bytes"), 2 ** 20);
+  assert.equal(series.get("streamkeeper_log_disk_behind_events"), 3);
   assert.equal(series.get("streamkeeper_tls_certificate_expiry_timestamp_seconds"), 1_900_000_000);
 });
 

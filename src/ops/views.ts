@@ -106,6 +106,8 @@ export interface GatewayViews {
   memoryStep(): number;
   /** What was done about it, by measure. */
   readonly memoryMeasures: Counts;
+  /** The log's files: their bytes, and sequence numbers that are not in them yet; null: it is in memory only. */
+  logOnDisk(): { readonly bytes: number; readonly behind: number } | null;
   /** When the served certificate expires, in milliseconds since the Unix epoch; null without TLS. */
   certificateExpiresAtMs(): number | null;
 }

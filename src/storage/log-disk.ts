@@ -19,7 +19,7 @@ import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { promisify } from "node:util";
 import type { Clock } from "#base/clock.ts";
-import { codeOf, messageOf } from "#base/errors.ts";
+import { codeOf } from "#base/errors.ts";
 import { whenFree } from "./lock-wait.ts";
 import { LogError } from "./log-error.ts";
 import { isBusy } from "./sqlite-errors.ts";
@@ -62,20 +62,14 @@ export const MARK_FILE = "mark";
  */
 export async function openLogDisk(path: string, clock: Clock): Promise<LogDisk> {
   const directory = resolve(path);
-  const name = `the directory ${directory} (log.persist)`;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const lock = await whenFree(clock, () => takeLock(join(directory, "lock")));
     return new LogDirectory(directory, lock);
   } catch (error) {
-    const options = { cause: error };
-    if (isBusy(error))
-      throw new LogError("log_locked", `${name} is another gateway's: end it, or set another`, options);
-    throw new LogError(
-      "log_directory",
-      `${name} can't be used: let this user read and write it (${messageOf(error)})`,
-      options,
-    );
+    if (!isBusy(error)) throw LogError.ofDirectory(directory, error);
+    const message = `the directory ${directory} (log.persist) is another gateway's: end it, or set another`;
+    throw new LogError("log_locked", message, { cause: error });
   }
 }
 

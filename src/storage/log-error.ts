@@ -1,4 +1,4 @@
-import { CodedError } from "#base/errors.ts";
+import { CodedError, messageOf } from "#base/errors.ts";
 
 /** Every way in which the log on disk fails at opening or later. A closed list. */
 export const LogErrorCode = {
@@ -18,4 +18,9 @@ export const LOG_ERRORS: Readonly<Record<LogErrorCode, string>> = {
   log_stalled: "the disk has not taken anything for ten seconds; as with `log_write_failed`",
 };
 
-export class LogError extends CodedError<LogErrorCode> {}
+export class LogError extends CodedError<LogErrorCode> {
+  static ofDirectory(directory: string, cause: unknown): LogError {
+    const what = `the directory ${directory} (log.persist) can't be used: let this user read and write it`;
+    return new LogError("log_directory", `${what} (${messageOf(cause)})`, { cause });
+  }
+}
