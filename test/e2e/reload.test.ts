@@ -103,6 +103,28 @@ test("reload: a feed is added, changed and removed under clients that stay conne
   assert.equal(gateway.stats().keys, 0);
 });
 
+test("reload: a feed that is taken out and added again goes on where it stopped", async () => {
+  await using feed = await FeedServer.open();
+  const yaml = feedYaml(`${feed.origin}/q?symbols={keys}`);
+  await using gateway = await openGateway(yaml);
+  using sse = await new SseClient(gateway.url, "match=/quotes/AAPL", {
+    token: await signIn(gateway),
+  }).opened();
+  await feed.streaming("AAPL");
+  feed.publish("AAPL", { symbol: "AAPL", price: 1 });
+  await sse.data(1);
+  assert.equal(gateway.reload(configOf("")), true);
+  await until("the feed is let go", () => feed.streams === 0);
+  feed.publish("AAPL", { symbol: "AAPL", price: 2 });
+  assert.equal(gateway.reload(configOf(yaml)), true);
+  await feed.streaming("AAPL");
+  feed.publish("AAPL", { symbol: "AAPL", price: 3 });
+  await sse.until(() => sse.events.some(({ event, data }) => event !== "gap" && priceOf(data) === 3));
+  assert.equal(feed.requests.at(-1)?.headers["last-event-id"], "1");
+  const prices = sse.events.filter(({ event }) => event !== "gap").map(({ data }) => priceOf(data));
+  assert.deepEqual(prices, [1, 2, 3]);
+});
+
 test("reload: topics that a smaller feed has no place for end, and say so when they are asked for again", async () => {
   await using feed = await FeedServer.open();
   const yaml = (pool: string) =>
