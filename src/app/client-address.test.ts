@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
 import { test } from "node:test";
-import { clientAddressReader } from "./client-address.ts";
+import { clientAddressReader, clientSchemeReader } from "./client-address.ts";
 
 function request(remoteAddress: string, headers: Record<string, string> = {}): IncomingMessage {
   return { socket: { remoteAddress }, headers } as unknown as IncomingMessage;
@@ -33,4 +33,16 @@ test("attack: an address that the client wrote itself is not believed", () => {
     read(request("10.1.1.1", { "x-forwarded-for": `${"10.3.3.3, ".repeat(10_000)}10.3.3.3` })),
     "10.3.3.3",
   );
+});
+
+test("client scheme: a trusted proxy's word counts, its own where there are several, and nobody else's", () => {
+  const read = clientSchemeReader(["10.0.0.0/8"]);
+  assert.equal(read(request("10.1.1.1", { "x-forwarded-proto": "https" })), "https");
+  assert.equal(read(request("10.1.1.1", { "x-forwarded-proto": "http, HTTPS" })), "https");
+  assert.equal(read(request("10.1.1.1", { forwarded: 'for=198.51.100.1;proto="https"' })), "https");
+  assert.equal(read(request("10.1.1.1", { forwarded: "proto=https, for=10.2.2.2;proto=http" })), "http");
+  assert.equal(read(request("10.1.1.1", { "x-forwarded-proto": "javascript" })), null);
+  assert.equal(read(request("10.1.1.1")), null);
+  assert.equal(read(request("203.0.113.9", { "x-forwarded-proto": "https" })), null);
+  assert.equal(clientSchemeReader([])(request("10.1.1.1", { "x-forwarded-proto": "https" })), null);
 });

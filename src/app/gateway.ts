@@ -305,6 +305,7 @@ async function openParts(
     mercure07: config.compat.mercure07,
     nextConnectionId: randomUUID,
     isDraining: () => drain.isUnderWay,
+    compression: config.listen.compression,
     schemeOf: (request) => live.schemeOf(request),
     addressOf: (request) => live.addressOf(request),
   };

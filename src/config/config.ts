@@ -32,11 +32,20 @@ export interface ListenConfig {
   readonly allowPlaintext: boolean;
   /** Whether HTTP/2 is offered over TLS. */
   readonly http2: boolean;
+  /** Of WebSocket messages; null: none. */
+  readonly compression: CompressionConfig | null;
   readonly metrics: "private" | "public";
   /** Origins as browsers send them, such as `https://app.example.com`. */
   readonly origins: readonly string[];
   /** IP addresses and CIDR ranges. */
   readonly trustedProxies: readonly string[];
+}
+
+export interface CompressionConfig {
+  readonly thresholdBytes: number;
+  readonly windowBits: number;
+  readonly memLevel: number;
+  readonly inflationsMax: number;
 }
 
 /** Absolute paths of PEM files. */
@@ -123,6 +132,8 @@ export interface LimitsConfig {
   readonly connectionsPerSecond: number;
   readonly commandsPerSecond: number;
   readonly idleTimeoutMs: number;
+  /** Null: none. */
+  readonly connectionAgeMs: number | null;
   readonly subscribersPerConnection: number;
   readonly queueBytes: number;
   readonly requestBytes: number;

@@ -1,13 +1,16 @@
 import { resolve as resolvePath } from "node:path";
-import type { Addressing, Config, FeedConfig } from "./config.ts";
+import type { Addressing, CompressionConfig, Config, FeedConfig } from "./config.ts";
 import type { FileConfig, FileFeed } from "./schema.ts";
 
 /** A checked file's content as the rooms want it: units in the names, relative paths taken from `directory`. Pure. */
 export function resolveConfig(file: FileConfig, directory: string): Config {
   const { auth } = file;
-  const { idleTimeout: idleTimeoutMs, ...limits } = file.limits;
+  const { idleTimeout: idleTimeoutMs, connectionAge: connectionAgeMs, ...limits } = file.limits;
   return {
-    listen: file.listen,
+    listen: {
+      ...file.listen,
+      compression: file.listen.compression && compressionOf(file.listen.compression),
+    },
     tls: file.tls && {
       cert: resolvePath(directory, file.tls.cert),
       key: resolvePath(directory, file.tls.key),
@@ -36,6 +39,14 @@ export function resolveConfig(file: FileConfig, directory: string): Config {
     cluster: file.cluster,
     compat: file.compat,
   };
+}
+
+function compressionOf({
+  threshold: thresholdBytes,
+  inflations: inflationsMax,
+  ...window
+}: NonNullable<FileConfig["listen"]["compression"]>): CompressionConfig {
+  return { thresholdBytes, inflationsMax, ...window };
 }
 
 function resolveFeed(name: string, feed: FileFeed, directory: string): FeedConfig {

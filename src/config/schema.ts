@@ -187,6 +187,22 @@ export const fileSchema = section({
       .describe(
         "Whether HTTP/2 is offered beside HTTP/1.1, over TLS: a browser then has all its streams on one connection. WebSocket stays on HTTP/1.1.",
       ),
+    compression: orNull(
+      section({
+        threshold: bytes("64", "1MiB").prefault("1KiB").describe("Smaller messages are sent as they are."),
+        windowBits: integer(9, 15)
+          .prefault(12)
+          .describe("How far back repetitions are looked for: 2 to this power bytes."),
+        memLevel: integer(1, 9).prefault(5).describe("Memory that compressing a message may take, of zlib."),
+        inflations: integer(1, 64)
+          .prefault(4)
+          .describe("Most messages of clients that are inflated at once; the others wait."),
+      }),
+    )
+      .prefault(null)
+      .describe(
+        "Compression of WebSocket messages (permessage-deflate, no context kept), with clients that offer it; `{}` takes the defaults. Each event is compressed once for all. Null: none.",
+      ),
   })
     .prefault({})
     .describe("The listener."),
@@ -266,6 +282,11 @@ export const fileSchema = section({
     idleTimeout: duration("10s", "30d")
       .prefault("10m")
       .describe("How long a WebSocket client may be without subscription and send no command."),
+    connectionAge: orNull(duration("1m", "365d"))
+      .prefault(null)
+      .describe(
+        "Greatest age of a connection, for those to come. It is sent away to reconnect in the last quarter of that time, and so finds the nodes that were added since. Null: none.",
+      ),
     subscribersPerConnection: integer(1, 100_000)
       .prefault(500)
       .describe("Most topics and patterns that one connection may be subscribed to."),

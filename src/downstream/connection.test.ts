@@ -59,7 +59,7 @@ const desk = {
   registry,
   flusher: new Flusher(clock),
   log: silentLogger,
-  limits: { queueBytes: 100_000 },
+  limits: { queueBytes: 100_000, connectionAgeMs: null },
   heartbeat: { intervalMs: 25_000, timeoutMs: 50 },
   nextConnectionId: () => `c${++ids}`,
 } as unknown as Desk;

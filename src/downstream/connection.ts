@@ -15,6 +15,9 @@ import type { Transport } from "./transport.ts";
 /** How long a socket may take to hand over its last bytes before it is destroyed, in milliseconds. */
 const FAREWELL_MS = 5000;
 
+/** The share of `limits.connectionAge` over which ends by age are spread: those that came together leave apart. */
+const AGE_SPREAD = 0.25;
+
 /** The sink points back to its connection, so that its listeners are shared functions and not closures. */
 const CONNECTION = Symbol("connection");
 type OwnedSink = ByteSink & { [CONNECTION]?: Connection };
@@ -41,6 +44,8 @@ export abstract class Connection extends WheelTask implements Flushable {
   protected readonly desk: Desk;
   protected readonly sink: ByteSink;
   readonly #openedMonotonicMs: number;
+  /** When it is too old, monotonic; infinite: never. */
+  readonly #oldAtMs: number;
   #queue: Buffer[] = [];
   #queuedBytes = 0;
   #queuedSinceMs = 0;
@@ -63,6 +68,11 @@ export abstract class Connection extends WheelTask implements Flushable {
     this.id = desk.nextConnectionId();
     this.openedAtMs = desk.clock.nowMs();
     this.#openedMonotonicMs = desk.clock.monotonicMs();
+    const { connectionAgeMs } = desk.limits;
+    this.#oldAtMs =
+      connectionAgeMs === null
+        ? Number.POSITIVE_INFINITY
+        : this.#openedMonotonicMs + connectionAgeMs * (1 - AGE_SPREAD * desk.random());
     (sink as OwnedSink)[CONNECTION] = this;
     sink.on("error", onError);
     sink.on("end", onEnd);
@@ -93,6 +103,11 @@ export abstract class Connection extends WheelTask implements Flushable {
   protected get stalledInMs(): number {
     if (this.#blockedSinceMs === null) return Number.POSITIVE_INFINITY;
     return this.#blockedSinceMs + this.desk.heartbeat.timeoutMs - this.desk.clock.monotonicMs();
+  }
+
+  /** Milliseconds until it is too old; infinite: never. */
+  protected get untilOldMs(): number {
+    return this.#oldAtMs - this.desk.clock.monotonicMs();
   }
 
   /** What its identity may do has changed: what it may no longer have ends. */
@@ -210,6 +225,11 @@ export abstract class Connection extends WheelTask implements Flushable {
   /** Ends what belongs to the connection: subscriptions, readers. Called once, after the socket was ended. */
   protected abstract release(): void;
 
+  /** A frame as this client is to get it. What is queued has been through it. */
+  protected outgoing(frame: Buffer): Buffer {
+    return frame;
+  }
+
   /** The socket takes bytes: a replay may go on. */
   protected onWritable(): void {}
 
@@ -238,7 +258,7 @@ export abstract class Connection extends WheelTask implements Flushable {
   #catchUp(behind: ConflatedQueue): void {
     const { sink } = this;
     const format = this.transport === "sse" ? WireFormat.sse : WireFormat.centrifugeJson;
-    const frameOf = (state: HubEvent) => state.frame(format, state.topics[0]);
+    const frameOf = (state: HubEvent) => this.outgoing(state.frame(format, state.topics[0]));
     sink.cork();
     while (!sink.writableNeedDrain) {
       const frame = behind.shift(frameOf);

@@ -15,6 +15,7 @@ import type { ConnectionRegistry } from "./connection-registry.ts";
 import type { DownstreamCounters } from "./downstream-counters.ts";
 import type { Flusher } from "./flusher.ts";
 import type { ActiveSubscriptions } from "./mercure-subscriptions.ts";
+import type { CompressionSettings } from "./websocket-deflate.ts";
 
 export interface DownstreamLimits {
   /** Connections in all. */
@@ -27,6 +28,8 @@ export interface DownstreamLimits {
   readonly commandsPerSecond: number;
   /** How long a WebSocket client may be without subscription and command. */
   readonly idleTimeoutMs: number;
+  /** Greatest age of a connection; null: none. */
+  readonly connectionAgeMs: number | null;
   readonly subscribersPerConnection: number;
   /** Bytes that may wait for one client. */
   readonly queueBytes: number;
@@ -48,6 +51,8 @@ export interface Desk {
   readonly counters: DownstreamCounters;
   readonly limits: DownstreamLimits;
   readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number };
+  /** Of WebSocket messages; null: none. */
+  readonly compression: CompressionSettings | null;
   /** What happens to a client that does not read as fast as events come. */
   readonly slowConsumer: "disconnect" | "conflate";
   /** Browser origins, besides the gateway's own, that may use cookies and read answers. */

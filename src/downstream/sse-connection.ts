@@ -130,6 +130,8 @@ export class SseConnection extends Connection implements EventSink {
     const { expiresAtMs } = this.identity;
     if (expiresAtMs !== null && clock.nowMs() >= expiresAtMs - EXPIRY_EARLY_MS) {
       this.close(CloseReason.token_expired);
+    } else if (this.untilOldMs <= 0) {
+      this.close(CloseReason.too_old);
     } else if (this.isStalled) {
       this.close(CloseReason.slow_consumer, "the socket took nothing for heartbeat.timeout");
     } else if (this.sink.writableNeedDrain) {
@@ -225,7 +227,7 @@ export class SseConnection extends Connection implements EventSink {
     const { expiresAtMs } = this.identity;
     const leftMs =
       expiresAtMs === null ? Number.POSITIVE_INFINITY : expiresAtMs - EXPIRY_EARLY_MS - clock.nowMs();
-    wheel.arm(this, Math.max(0, Math.min(delayMs, leftMs)));
+    wheel.arm(this, Math.max(0, Math.min(delayMs, leftMs, this.untilOldMs)));
   }
 }
 
@@ -233,6 +235,7 @@ export class SseConnection extends Connection implements EventSink {
 const SENT_AWAY: ReadonlySet<CloseReason> = new Set([
   CloseReason.shutdown,
   CloseReason.forced_reconnect,
+  CloseReason.too_old,
   CloseReason.memory_pressure,
   CloseReason.feed_full,
   CloseReason.insufficient_state,

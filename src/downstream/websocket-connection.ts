@@ -7,6 +7,7 @@ import type { Desk } from "./desk.ts";
 import { Transport } from "./transport.ts";
 import type { SessionClient } from "./websocket-channel.ts";
 import type { ClientSocket, SocketOwner } from "./websocket-client-socket.ts";
+import type { Deflater } from "./websocket-deflate.ts";
 import { Session } from "./websocket-session.ts";
 
 /** RFC 6455, section 7.4.1: a message too big to process. */
@@ -16,14 +17,31 @@ const MESSAGE_TOO_BIG = 1009;
 export class WebSocketConnection extends Connection implements SessionClient, SocketOwner {
   readonly #webSocket: ClientSocket;
   readonly #session: Session;
+  readonly #deflater: Deflater | null;
 
-  constructor(desk: Desk, socket: Socket, webSocket: ClientSocket, address: string) {
+  /** @param deflater null: frames go as they are */
+  constructor(
+    desk: Desk,
+    socket: Socket,
+    webSocket: ClientSocket,
+    address: string,
+    deflater: Deflater | null,
+  ) {
     super(desk, socket, Transport.websocket, address, desk.authenticator.anonymous);
     tuneSocket(socket, desk.heartbeat.intervalMs);
     this.#webSocket = webSocket;
+    this.#deflater = deflater;
     this.#session = new Session(desk, this);
     webSocket.adopt(this);
     this.rearm();
+  }
+
+  override enqueue(frame: Buffer): void {
+    super.enqueue(this.outgoing(frame));
+  }
+
+  protected override outgoing(frame: Buffer): Buffer {
+    return this.#deflater === null ? frame : this.#deflater.deflated(frame);
   }
 
   get subscriberCount(): number {
@@ -63,7 +81,10 @@ export class WebSocketConnection extends Connection implements SessionClient, So
 
   rearm(): void {
     if (this.closed !== null) return;
-    this.desk.wheel.arm(this, Math.min(this.#session.nextInMs, this.stalledInMs));
+    this.desk.wheel.arm(
+      this,
+      Math.max(0, Math.min(this.#session.nextInMs, this.stalledInMs, this.untilOldMs)),
+    );
   }
 
   requestReplay(): void {
@@ -71,7 +92,8 @@ export class WebSocketConnection extends Connection implements SessionClient, So
   }
 
   onWheel(): void {
-    if (this.isStalled) this.close(CloseReason.slow_consumer, "it took nothing for heartbeat.timeout");
+    if (this.untilOldMs <= 0) this.close(CloseReason.too_old);
+    else if (this.isStalled) this.close(CloseReason.slow_consumer, "it took nothing for heartbeat.timeout");
     else this.#session.onTime();
     this.rearm();
   }

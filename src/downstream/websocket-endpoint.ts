@@ -6,6 +6,7 @@ import { pageOriginOf } from "#protocol/page-origin.ts";
 import type { Desk } from "./desk.ts";
 import { ClientSocket } from "./websocket-client-socket.ts";
 import { WebSocketConnection } from "./websocket-connection.ts";
+import { type CompressionSettings, Deflater, isAgreeable } from "./websocket-deflate.ts";
 
 /** Subprotocols by which the Centrifuge client protocol is spoken: this one, and one that is not spoken here. */
 const JSON_PROTOCOL = "centrifuge-json";
@@ -30,11 +31,13 @@ type Refusal = keyof typeof REFUSALS;
  */
 export class WebSocketEndpoint {
   readonly #desk: Desk;
+  readonly #deflater: Deflater | null;
   #server: Server<typeof ClientSocket>;
 
   constructor(desk: Desk) {
     this.#desk = desk;
-    this.#server = serverFor(desk.limits.requestBytes);
+    this.#deflater = desk.compression === null ? null : new Deflater(desk.compression);
+    this.#server = serverFor(desk.limits.requestBytes, desk.compression);
   }
 
   /**
@@ -50,12 +53,20 @@ export class WebSocketEndpoint {
       this.#refuse(socket, refusal);
       return;
     }
-    const { requestBytes } = this.#desk.limits;
+    const { compression, limits } = this.#desk;
+    const { requestBytes } = limits;
     // It holds nothing, so another one does as well.
-    if (this.#server.options.maxPayload !== requestBytes) this.#server = serverFor(requestBytes);
+    if (this.#server.options.maxPayload !== requestBytes) this.#server = serverFor(requestBytes, compression);
+    const { headers } = request;
+    const offer = headers["sec-websocket-extensions"];
+    // The library refuses a handshake whose offer it can't take; we rather go without.
+    if (compression !== null && offer !== undefined && !isAgreeable(offer, compression)) {
+      delete headers["sec-websocket-extensions"];
+    }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       socket.removeListener("error", onError);
-      new WebSocketConnection(this.#desk, socket as Socket, webSocket, address);
+      const deflater = webSocket.extensions.includes(DEFLATE) ? this.#deflater : null;
+      new WebSocketConnection(this.#desk, socket as Socket, webSocket, address, deflater);
     });
   }
 
@@ -78,12 +89,25 @@ export class WebSocketEndpoint {
   }
 }
 
-function serverFor(messageBytesMax: number): Server<typeof ClientSocket> {
+const DEFLATE = "permessage-deflate";
+
+function serverFor(
+  messageBytesMax: number,
+  compression: CompressionSettings | null,
+): Server<typeof ClientSocket> {
   return new WebSocketServer({
     noServer: true,
     clientTracking: false,
-    // Costs each connection hundreds of kilobytes and fragments the heap.
-    perMessageDeflate: false,
+    // With contexts that are kept it costs each connection hundreds of kilobytes and fragments the heap.
+    perMessageDeflate:
+      compression === null
+        ? false
+        : {
+            serverNoContextTakeover: true,
+            clientNoContextTakeover: true,
+            serverMaxWindowBits: compression.windowBits,
+            concurrencyLimit: compression.inflationsMax,
+          },
     maxPayload: messageBytesMax,
     handleProtocols: (offered) => (offered.has(JSON_PROTOCOL) ? JSON_PROTOCOL : false),
     WebSocket: ClientSocket,

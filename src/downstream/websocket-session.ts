@@ -16,6 +16,9 @@ import { connect, refresh, type SignIn } from "./websocket-sign-in.ts";
 
 /** How often `limits.requestBytes` may wait behind a command that is being checked. */
 const WAITING_MESSAGES_MAX = 2;
+/** Errors of a client in a second, on average, and at once beside one for each subscriber that it may have. */
+const ERRORS_PER_SECOND = 1;
+const ERRORS_AT_ONCE = 50;
 /** Commands of so many seconds may come at once. */
 const COMMANDS_AT_ONCE_S = 10;
 
@@ -35,6 +38,7 @@ export class Session {
   readonly #liveness: Liveness;
   #phase: "connecting" | "connected" | "failed" = "connecting";
   readonly #commands = new TokenBucket();
+  readonly #errors = new TokenBucket();
   #isChecking = false;
   #waiting: Command[] = [];
   #waitingBytes = 0;
@@ -261,5 +265,10 @@ export class Session {
     if (error === null) return;
     this.#desk.counters.errors.add(CENTRIFUGE_ERROR_NAMES[error]);
     this.#client.enqueue(encodeErrorReply(id, error));
+    const { clock, limits } = this.#desk;
+    const atOnce = ERRORS_AT_ONCE + limits.subscribersPerConnection;
+    // A client that lost a permission may ask for all its channels; one that never stops is broken.
+    if (this.#errors.take(clock.monotonicMs(), ERRORS_PER_SECOND, atOnce)) return;
+    this.#client.close(CloseReason.too_many_errors);
   }
 }

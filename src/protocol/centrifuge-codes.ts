@@ -1,10 +1,10 @@
 /**
- * Closed tables of the Centrifuge client protocol ("Errors", "Unsubscribe codes"). Disconnect codes stand in
+ * Closed tables of the Centrifuge client protocol ("Errors", "Unsubscribe codes"), as far as this gateway says them: 101,
+ * 110 and 2501 of the protocol never come, as there are no tokens of subscriptions and a bad token ends the connection. Disconnect codes stand in
  * `close-reason.ts`, since every transport shares their reasons.
  */
 export const CentrifugeError = {
   internal: 100,
-  unauthorized: 101,
   unknown_channel: 102,
   permission_denied: 103,
   method_not_found: 104,
@@ -13,7 +13,6 @@ export const CentrifugeError = {
   bad_request: 107,
   not_available: 108,
   token_expired: 109,
-  expired: 110,
   too_many_requests: 111,
   unrecoverable_position: 112,
 } as const;
@@ -22,7 +21,6 @@ export type CentrifugeError = (typeof CentrifugeError)[keyof typeof CentrifugeEr
 /** The names of the codes, for metrics and the documentation. */
 export const CENTRIFUGE_ERROR_NAMES: Readonly<Record<CentrifugeError, keyof typeof CentrifugeError>> = {
   100: "internal",
-  101: "unauthorized",
   102: "unknown_channel",
   103: "permission_denied",
   104: "method_not_found",
@@ -31,7 +29,6 @@ export const CENTRIFUGE_ERROR_NAMES: Readonly<Record<CentrifugeError, keyof type
   107: "bad_request",
   108: "not_available",
   109: "token_expired",
-  110: "expired",
   111: "too_many_requests",
   112: "unrecoverable_position",
 };
@@ -47,7 +44,6 @@ export interface CentrifugeErrorInfo {
 
 export const CENTRIFUGE_ERRORS: Readonly<Record<CentrifugeError, CentrifugeErrorInfo>> = {
   100: { message: "internal server error", temporary: true, meaning: "a fault of the gateway; try again" },
-  101: { message: "unauthorized", temporary: false, meaning: "the access token is not valid" },
   102: {
     message: "unknown channel",
     temporary: false,
@@ -84,7 +80,6 @@ export const CENTRIFUGE_ERRORS: Readonly<Record<CentrifugeError, CentrifugeError
     meaning: "a feature of the protocol that this gateway does not offer",
   },
   109: { message: "token expired", temporary: false, meaning: "the access token expired; get a new one" },
-  110: { message: "expired", temporary: false, meaning: "the sign-in expired while the command waited" },
   111: {
     message: "too many requests",
     temporary: true,
@@ -101,7 +96,6 @@ export const CENTRIFUGE_ERRORS: Readonly<Record<CentrifugeError, CentrifugeError
 export const UnsubscribeCode = {
   server: 2000,
   insufficient_state: 2500,
-  expired: 2501,
 } as const;
 export type UnsubscribeCode = (typeof UnsubscribeCode)[keyof typeof UnsubscribeCode];
 
@@ -119,5 +113,4 @@ export const UNSUBSCRIBE_CODES: Readonly<Record<UnsubscribeCode, UnsubscribeCode
     meaning:
       "events of the topic were lost, upstream or while a resume was read; subscribe again to learn the state",
   },
-  2501: { reason: "subscription expired", meaning: "the permission to subscribe expired; subscribe again" },
 };

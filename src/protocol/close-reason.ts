@@ -14,6 +14,7 @@ export const CloseReason = {
   slow_consumer: "slow_consumer",
   insufficient_state: "insufficient_state",
   forced_reconnect: "forced_reconnect",
+  too_old: "too_old",
   memory_pressure: "memory_pressure",
   no_pong: "no_pong",
   too_many_requests: "too_many_requests",
@@ -23,7 +24,6 @@ export const CloseReason = {
   forced_disconnect: "forced_disconnect",
   feed_full: "feed_full",
   connection_limit: "connection_limit",
-  subscriber_limit: "subscriber_limit",
   inappropriate_protocol: "inappropriate_protocol",
   permission_denied: "permission_denied",
   too_many_errors: "too_many_errors",
@@ -88,6 +88,11 @@ export const CLOSE_REASONS: Readonly<Record<CloseReason, CloseReasonInfo>> = {
     text: "force reconnect",
     meaning: "sent away by the gateway or an operator; reconnect",
   },
+  too_old: {
+    websocketCode: 3011,
+    text: "force reconnect",
+    meaning: "it reached `limits.connectionAge`; reconnect, perhaps to another node",
+  },
   memory_pressure: {
     websocketCode: 3011,
     text: "force reconnect",
@@ -125,11 +130,6 @@ export const CLOSE_REASONS: Readonly<Record<CloseReason, CloseReasonInfo>> = {
     websocketCode: 3504,
     text: "connection limit",
     meaning: "a limit on connections is reached",
-  },
-  subscriber_limit: {
-    websocketCode: 3505,
-    text: "channel limit",
-    meaning: "more subscribers on one connection than allowed",
   },
   inappropriate_protocol: {
     websocketCode: 3506,

@@ -25,6 +25,13 @@ export function encodeTextFrameOf(pieces: readonly Buffer[]): Buffer {
   return frame;
 }
 
+/** A whole text frame around a payload that is compressed (RFC 7692, section 6: the bit RSV1). */
+export function encodeDeflatedFrame(deflated: Buffer): Buffer {
+  const frame = encodeTextFrameOf([deflated]);
+  frame[0] = FINAL_TEXT | 0x40;
+  return frame;
+}
+
 /** A text frame's payload, as a view. The frame must be one that this module made. */
 export function payloadOf(frame: Buffer): Buffer {
   const short = frame[1] as number;

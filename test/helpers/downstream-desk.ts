@@ -22,6 +22,7 @@ export interface TestDeskOptions {
   readonly slowConsumer?: Desk["slowConsumer"];
   readonly origins?: readonly string[];
   readonly logBytesMax?: number;
+  readonly compression?: Desk["compression"];
   readonly isDraining?: () => boolean;
 }
 
@@ -64,6 +65,7 @@ export function testDesk(options: TestDeskOptions): TestDesk {
       connectionsPerSecond: 100_000,
       commandsPerSecond: 1000,
       idleTimeoutMs: 10 ** 12,
+      connectionAgeMs: null,
       subscribersPerConnection: 100,
       queueBytes: 2 ** 20,
       requestBytes: 64 * 1024,
@@ -75,6 +77,7 @@ export function testDesk(options: TestDeskOptions): TestDesk {
     mercure07: false,
     nextConnectionId: () => `c${++ids}`,
     isDraining: options.isDraining ?? (() => false),
+    compression: options.compression ?? null,
     schemeOf: () => null,
     addressOf: (request) => request.socket.remoteAddress ?? "",
   };

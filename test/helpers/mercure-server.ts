@@ -92,6 +92,7 @@ export class MercureServer implements AsyncDisposable {
         connectionsPerSecond: 100_000,
         commandsPerSecond: 1000,
         idleTimeoutMs: 10 ** 12,
+        connectionAgeMs: null,
         subscribersPerConnection: 500,
         queueBytes: 1024 * 1024,
         requestBytes: 64 * 1024,
@@ -105,6 +106,7 @@ export class MercureServer implements AsyncDisposable {
       resource: { audience: "test", issuers: ["https://issuer.example", "local"] },
       nextConnectionId: () => `c${++connections}`,
       isDraining: () => this.draining,
+      compression: null,
       schemeOf: () => null,
       addressOf: (request) => request.socket.remoteAddress ?? "",
     };
