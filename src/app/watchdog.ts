@@ -20,6 +20,8 @@ const SAMPLE_CALM_MS = 100;
 const SAMPLE_SHORT_MS = 50;
 /** Share of the limit: whenever so much was taken since the last sample, there is one at once. */
 const SAMPLE_TAKEN_SHARE = 0.01;
+/** Share of the limit that the bodies of all requests under way may take together. */
+const BODIES_SHARE = 1 / 16;
 
 export interface WatchdogParts {
   readonly hub: Hub;
@@ -44,13 +46,16 @@ export class Watchdog implements Disposable {
   readonly #parts: WatchdogParts;
   #state = CALM;
   #timer: Timer | null = null;
-  /** Bytes taken since the last sample. */
+  /** Bytes taken since the last sample, and how many call for the next one. */
   #takenBytes = 0;
+  #takenBytesMax: number;
   /** What was decided within somebody else's work, and is performed as soon as that is done. */
   #pending: MemoryAction[] = [];
 
   constructor(parts: WatchdogParts) {
     this.#parts = parts;
+    this.#takenBytesMax = SAMPLE_TAKEN_SHARE * parts.limitBytes();
+    parts.registry.bodies.bytesMax = BODIES_SHARE * parts.limitBytes();
     this.#warnOfLowLimit();
     parts.hub.meter((bytes) => this.#took(bytes));
     parts.registry.meter((bytes) => this.#took(bytes));
@@ -94,7 +99,7 @@ export class Watchdog implements Disposable {
    */
   #took(bytes: number): void {
     this.#takenBytes += bytes;
-    if (this.#takenBytes < SAMPLE_TAKEN_SHARE * this.#parts.limitBytes()) return;
+    if (this.#takenBytes < this.#takenBytesMax) return;
     for (const action of this.#sample()) {
       if (action.kind === "step" || (action.kind === "collect" && this.#pending.length === 0))
         this.#perform(action);
@@ -106,10 +111,14 @@ export class Watchdog implements Disposable {
   }
 
   #sample(): readonly MemoryAction[] {
-    const { memory, limitBytes, clock } = this.#parts;
+    const { memory, clock } = this.#parts;
+    // Here only: where the limit is a share of the cgroup's, asking for it reads files.
+    const limitBytes = this.#parts.limitBytes();
     this.#takenBytes = 0;
+    this.#takenBytesMax = SAMPLE_TAKEN_SHARE * limitBytes;
+    this.#parts.registry.bodies.bytesMax = BODIES_SHARE * limitBytes;
     const { state, actions } = decide(this.#state, {
-      used: usedShare(memory, limitBytes()),
+      used: usedShare(memory, limitBytes),
       nowMs: clock.monotonicMs(),
     });
     this.#state = state;

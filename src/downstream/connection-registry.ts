@@ -5,6 +5,7 @@ import { TokenBucket } from "#base/token-bucket.ts";
 import { CLOSE_REASONS, CloseReason } from "#protocol/close-reason.ts";
 import type { AdmissionVerdict } from "./admission.ts";
 import { admit } from "./admission.ts";
+import { BodyBudget } from "./body-budget.ts";
 import type { Connection } from "./connection.ts";
 import type { DownstreamLimits } from "./desk.ts";
 import type { DownstreamCounters } from "./downstream-counters.ts";
@@ -33,6 +34,8 @@ export interface ConnectionObserver {
  * its own and leaves in its `close`; opened minus closed equals active, always.
  */
 export class ConnectionRegistry implements Iterable<Connection> {
+  /** What the bodies of requests under way may take. */
+  readonly bodies = new BodyBudget();
   readonly #connections = new Map<string, Connection>();
   readonly #ofUser = new Map<string, number>();
   readonly #ofAddress = new Map<string, number>();

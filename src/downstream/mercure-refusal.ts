@@ -31,7 +31,7 @@ export const REFUSALS: Readonly<Record<RefusalCode, string>> = {
   insufficient_scope: "403: the access token does not permit one of the topics",
   origin_not_allowed: "403: a cookie came from the page of an origin that is not in `listen.origins`",
   issuer_unreachable: "503, for a stream 200: the keys of the token's issuer can't be had",
-  busy: "503, for a stream 200: too many tokens or passwords are being checked at once",
+  busy: "503, for a stream 200: too many tokens or passwords are being checked at once, or too many bodies sent",
   bad_request: "400: a stream's request with a body, or sent behind another one on the same connection",
   draining: "200 and a reconnection time: the gateway is stopping",
   memory_short: "200 and a reconnection time: the process is near `limits.memory`",

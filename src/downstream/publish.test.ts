@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
+import { until } from "../../test/helpers/feed-server.ts";
 import { MercureServer } from "../../test/helpers/mercure-server.ts";
 
 const COOKIE = "__Secure-mercure_access_token";
@@ -110,6 +111,24 @@ test("attack: a body over limits.requestBytes is 413, and an endless one is cut 
   assert.ok(sent < 16 * 1024 * 1024, `${sent} bytes were taken`);
   assert.match(answer, /^(HTTP\/1\.1 413 |$)/);
   assert.equal(server.hub.head, 0);
+});
+
+test("attack: senders that stop half-way take their budget together, the next one is 503, and all of it is given back", async () => {
+  const { server, bearer } = await openServer();
+  await using _ = server;
+  const { bodies } = server.registry;
+  bodies.bytesMax = 100_000;
+  const port = Number(new URL(server.url).port);
+  const head = `POST /.well-known/mercure HTTP/1.1\r\nHost: x\r\nAuthorization: ${bearer.authorization}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\n`;
+  const senders = [1, 2].map(() => connect(port, "127.0.0.1"));
+  for (const sender of senders) sender.write(`${head}topic=/news/1&data=${"x".repeat(39_000)}`);
+  await until("both bodies are held", () => bodies.bytes > 78_000);
+  const refused = await post(server, { topic: "/news/1", data: "x".repeat(30_000) }, bearer);
+  assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, "1"]);
+  assert.equal(JSON.parse(refused.text).code, "busy");
+  for (const sender of senders) sender.destroy();
+  await until("nothing is held", () => bodies.bytes === 0);
+  assert.equal((await post(server, { topic: "/news/1", data: "x".repeat(30_000) }, bearer)).status, 200);
 });
 
 test("attack: a cookie publishes only from a known origin, and not when none is told", async () => {

@@ -24,7 +24,7 @@ export async function publishUpdate(
       challenge: null,
     });
   }
-  const body = await readForm(request, desk.limits.requestBytes);
+  const body = await readForm(request, desk.limits.requestBytes, desk.registry.bodies);
   const publication = parse(body);
   const identity = stillSignedIn(desk, signedIn);
   if (!mayPublish(identity, publication.topics)) {
