@@ -74,7 +74,9 @@ export class RetainingPaths {
     const { edgeTypes, edgeType, edgeName, strings } = this.#heap;
     const type = edgeTypes[edgeType[edge] as number];
     if (type === "element" || type === "hidden") return "[]";
-    return `.${strings[edgeName[edge] as number] ?? "?"}`;
+    const name = strings[edgeName[edge] as number] ?? "?";
+    // A place in a map's table.
+    return /^\d+$/.test(name) ? "[]" : `.${name}`;
   }
 }
 

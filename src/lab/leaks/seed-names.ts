@@ -4,7 +4,7 @@ export const SEEDED_LEAKS = {
   "map-entry": "an entry in a map for each connection that nobody deletes",
   timer: "a timer of a day for each connection",
   closure: "a function in a list for each connection, which holds the connection",
-  socket: "a socket for every twentieth connection that nobody closes",
+  socket: "a socket for every eighth connection that nobody closes",
   buffer: "a buffer of a kilobyte for each connection",
   promise: "a promise for each connection that nobody settles",
 } as const;

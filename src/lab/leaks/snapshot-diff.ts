@@ -7,27 +7,26 @@ export interface GrownClass {
   /** How many more there are, and their own bytes. */
   readonly count: number;
   readonly bytes: number;
-  /** Ways on which the new ones are held, the commonest first, each with how many of those looked at it holds. */
+  /** Ways on which they are held, those first that hold the most more than they did, each with how many more. */
   readonly retainers: readonly { readonly count: number; readonly steps: readonly string[] }[];
 }
 
-/** Classes that are reported, new objects that are looked at for each, and ways that are told. */
+/** Classes that are reported, and ways that are told for each. */
 const CLASSES_MAX = 8;
-const LOOKED_AT_MAX = 400;
 const RETAINERS_MAX = 2;
+/** Steps at the end of a way by which it is told from others. */
+const END_STEPS = 5;
 
 /** Kinds that come and go with the compiler and the collector, and never because of what a program holds. */
 const MACHINERY = new Set(["(code)", "(hidden)", "(object shape)", "(synthetic)", "(number)", "(string)"]);
 
 /**
- * What grew between two snapshots of a process: classes with at least so many more objects, the most first. V8 numbers
- * objects in the order in which snapshots meet them, so those of the second with a higher number than any in the first
- * are new. Pure.
+ * What grew between two snapshots of a process: classes with at least so many more objects, the most first. What comes and
+ * goes is as much in the one as in the other, on each way on which it is held. Pure.
  *
  * @param least fewer are the ups and downs of what is alive
  */
 export function grownClasses(before: HeapSnapshot, after: HeapSnapshot, least: number): GrownClass[] {
-  const lastId = before.id.reduce((highest, id) => Math.max(highest, id), 0);
   const was = countClasses(before);
   const is = countClasses(after);
   const grown = [...is]
@@ -40,27 +39,45 @@ export function grownClasses(before: HeapSnapshot, after: HeapSnapshot, least: n
     .sort((a, b) => b.count - a.count || b.bytes - a.bytes)
     .slice(0, CLASSES_MAX);
   if (grown.length === 0) return [];
-  const fresh = new Map(grown.map(({ name }) => [name, [] as number[]]));
-  for (let node = 0; node < after.nodeCount; node++) {
-    if ((after.id[node] as number) <= lastId) continue;
-    fresh.get(className(after, node))?.push(node);
-  }
-  const paths = new RetainingPaths(after);
-  return grown.map((one) => ({ ...one, retainers: retainersOf(paths, fresh.get(one.name) ?? []) }));
+  const names = new Set(grown.map(({ name }) => name));
+  const wereHeld = waysOf(before, names);
+  const areHeld = waysOf(after, names);
+  return grown.map((one) => ({
+    ...one,
+    retainers: grownWays(wereHeld.get(one.name), areHeld.get(one.name)),
+  }));
 }
 
-function retainersOf(paths: RetainingPaths, nodes: readonly number[]): GrownClass["retainers"] {
-  // From all over: the newest may be alive by right.
-  const every = Math.max(1, Math.floor(nodes.length / LOOKED_AT_MAX));
-  const ways = new Map<string, { count: number; steps: string[] }>();
-  for (let at = 0; at < nodes.length; at += every) {
-    const steps = paths.pathTo(nodes[at] as number);
-    const key = steps.join("\n");
-    const way = ways.get(key);
-    if (way === undefined) ways.set(key, { count: 1, steps });
+interface Way {
+  count: number;
+  /** One of the whole ways that end alike. */
+  readonly steps: readonly string[];
+}
+type Ways = Map<string, Way>;
+
+/** The ways on which more objects are held than were, the most first. */
+function grownWays(before: Ways = new Map(), after: Ways = new Map()): GrownClass["retainers"] {
+  return [...after]
+    .map(([end, { count, steps }]) => ({ count: count - (before.get(end)?.count ?? 0), steps }))
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => b.count - a.count)
+    .slice(0, RETAINERS_MAX);
+}
+
+/** Of some classes: how many objects are held on each way. Ways are told apart by their ends: their beginnings vary. */
+function waysOf(heap: HeapSnapshot, names: ReadonlySet<string>): Map<string, Ways> {
+  const paths = new RetainingPaths(heap);
+  const ways = new Map([...names].map((name): [string, Ways] => [name, new Map()]));
+  for (let node = 0; node < heap.nodeCount; node++) {
+    const ofClass = ways.get(className(heap, node));
+    if (ofClass === undefined) continue;
+    const steps = paths.pathTo(node);
+    const end = steps.slice(-END_STEPS).join("\n");
+    const way = ofClass.get(end);
+    if (way === undefined) ofClass.set(end, { count: 1, steps });
     else way.count++;
   }
-  return [...ways.values()].sort((a, b) => b.count - a.count).slice(0, RETAINERS_MAX);
+  return ways;
 }
 
 function countClasses(heap: HeapSnapshot): Map<string, { count: number; bytes: number }> {

@@ -15,7 +15,7 @@ export function sowLeak(name: SeededLeak): void {
 
 const DAY_MS = 86_400_000;
 const BUFFER_BYTES = 1024;
-const SOCKET_EVERY = 20;
+const SOCKET_EVERY = 8;
 
 /** Where what is leaked hangs, so that a retaining path can name it. */
 const leaked = {
@@ -43,7 +43,7 @@ const SOWERS: Readonly<Record<SeededLeak, (connection: Connection) => void>> = {
     void leaked.closures.push(function leakedClosure() {
       return connection;
     }),
-  socket: everyTwentieth(() => {
+  socket: everySome(() => {
     const { port } = listener().address() as AddressInfo;
     leaked.sockets.push(connect(port, "127.0.0.1").unref());
   }),
@@ -67,7 +67,7 @@ function listener(): Server {
   return sink;
 }
 
-function everyTwentieth(run: () => void): () => void {
+function everySome(run: () => void): () => void {
   let count = 0;
   return () => {
     count++;

@@ -8,7 +8,7 @@ import type { Finding } from "./verdict.ts";
  * snapshots if that is more.
  */
 const GROWN_MIN = 40;
-const GROWN_SHARE = 0.02;
+const GROWN_SHARE = 0.06;
 
 /** Reads each pair of snapshots for what grew between them. */
 export async function readFindings(pairs: readonly SnapshotPair[]): Promise<Finding[]> {

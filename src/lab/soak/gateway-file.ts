@@ -1,7 +1,6 @@
 /** What the gateway of a soak is configured with. */
 export interface GatewayFileOptions {
   readonly dir: string;
-  /** 0: any free one. */
   readonly port: number;
   /** Where the links go. */
   readonly feedPort: number;
@@ -14,7 +13,7 @@ export const SOAK_ROLE = "soak";
 export const FEED = "quotes";
 /** Bound on links, and on the resident memory of the gateway in bytes. */
 export const LINKS_MAX = 10;
-export const MEMORY_MAX = 512 << 20;
+export const MEMORY_MAX = 768 << 20;
 export const DRAIN_MS = 6000;
 /** Together the longest time until a silent client is sent away, but for the machine's slowness. */
 const HEARTBEAT = "{ interval: 5s, timeout: 3s }";
@@ -36,7 +35,7 @@ feeds:
     topic: "/quotes/{key}"
     key: /symbol
     pool: { keysPerLink: 10, linksMax: ${LINKS_MAX}, linger: ${isOdd ? 6 : 5}s, gather: 20ms }
-    health: { connectTimeout: 2s, idleTimeout: 1s, rotateAfter: 1m, eventBytesMax: 64KiB }
+    health: { connectTimeout: 2s, idleTimeout: 1s, rotateAfter: 10m, eventBytesMax: 64KiB }
     retry: { min: 10ms, max: 100ms, resetAfter: 100ms }
 log: { bytesMax: 6MiB, ageMax: 10m }
 limits: { connections: ${isOdd ? 14_000 : 15_000}, connectionsPerUser: 20000, connectionsPerAddress: 20000, connectionsPerSecond: 20000, memory: ${MEMORY_MAX >> 20}MiB }

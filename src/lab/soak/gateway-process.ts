@@ -68,6 +68,7 @@ export class GatewayProcess implements AsyncDisposable {
       [
         ...NODE_OPTIONS,
         "--expose-gc",
+        "--disable-warning=ExperimentalWarning",
         ...(isUnbuilt ? ["--conditions=streamkeeper-source"] : []),
         ...preloads.flatMap((preload) => ["--import", pathToFileURL(pathOf(preload)).href]),
         pathOf("../../cli/main"),

@@ -18,8 +18,8 @@ export interface SnapshotPair {
 const JUDGE_EVERY = 4;
 const PAIRS_MAX = 3;
 /** Between the two snapshots: so many connections, or the time. */
-const CONNECTIONS_BETWEEN = 4000;
-const BETWEEN_MS_MAX = 60_000;
+const CONNECTIONS_BETWEEN = 8000;
+const BETWEEN_MS_MAX = 40_000;
 /** After a pair, before the next is thought of. */
 const REST_MS = 10 * 60_000;
 

@@ -160,10 +160,7 @@ function leakSections({ suspicions, findings }: Verdict): Section[] {
     });
     parts.push({ kind: "lines", lines: suspected });
     for (const { name, count, bytes, retainers } of grown) {
-      const lines = retainers.flatMap((way) => [
-        `held on this way (${way.count} of those looked at):`,
-        ...way.steps,
-      ]);
+      const lines = retainers.flatMap((way) => [`${way.count} more on this way:`, ...way.steps]);
       parts.push({ kind: "lines", lines: [`${name}: ${count} more, ${bytes} bytes of their own`, ...lines] });
     }
   }

@@ -21,6 +21,9 @@ export class SseWire {
   readonly #asked: string;
   #rest = "";
   #isInHead = true;
+  #isOpen = false;
+  /** The head says that the resume is not exact. */
+  #isTold = false;
 
   /** @param lastEventId what was asked to be resumed from; "" for nothing */
   constructor(hearing: Hearing, lastEventId: string) {
@@ -36,6 +39,7 @@ export class SseWire {
     for (;;) {
       const end = this.#rest.indexOf("\n\n", start);
       if (end < 0) break;
+      if (!this.#isOpen && !this.#readOpening(this.#rest.slice(start, end))) return;
       this.#block(start, end);
       start = end + 2;
     }
@@ -54,13 +58,19 @@ export class SseWire {
       this.#hearing.notLetIn(head.slice(9, 12));
       return false;
     }
-    // A drain and a full house are said in the body: a comment, with nothing before it (`: <code>`).
-    const refusal = /^: (?!ok)([a-z_]+)/.exec(this.#rest)?.[1];
+    if (this.#asked !== "" && field(head, "mercure-last-event-id") !== this.#asked) this.#isTold = true;
+    return true;
+  }
+
+  /** A drain and a full house are said in the body: a comment with a code. A stream begins with `: ok`. */
+  #readOpening(block: string): boolean {
+    this.#isOpen = true;
+    const refusal = /^: (?!ok\b)([a-z_]+)/.exec(block)?.[1];
     if (refusal !== undefined) {
       this.#hearing.notLetIn(refusal);
       return false;
     }
-    if (this.#asked !== "" && field(head, "mercure-last-event-id") !== this.#asked) this.#hearing.told();
+    if (this.#isTold) this.#hearing.told();
     this.#hearing.letIn();
     return true;
   }

@@ -1,4 +1,5 @@
 import { renameSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import type { SeededLeak } from "../leaks/seed-names.ts";
@@ -68,6 +69,8 @@ export class Station implements AsyncDisposable {
   async start(isTls: boolean): Promise<void> {
     const { dir, seedLeak, tokenMs } = this.#options;
     this.#isTls = isTls;
+    // Chosen here, since a file that named another than the one in force would not be taken over.
+    if (this.#port === 0) this.#port = await freePort();
     if (isTls) this.#renewFiles();
     this.#writeFile();
     if (this.#tokens.length === 0) this.#tokens = await signTokens(this.#file, USERS, tokenMs, this.#clock);
@@ -75,7 +78,6 @@ export class Station implements AsyncDisposable {
     this.#gateway = await GatewayProcess.start({ file: this.#file, logFile, seedLeak }, this.#clock);
     this.#lives++;
     this.#bornMs = this.#clock.monotonicMs();
-    this.#port = Number(new URL(this.#gateway.url).port);
     this.#open();
   }
 
@@ -147,6 +149,14 @@ export class Station implements AsyncDisposable {
     // The one before is trusted too, until the next.
     this.#trusted = `${cert}${this.#trusted.slice(0, cert.length)}`;
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return port;
 }
 
 /** At once: whoever reads it meanwhile reads the old one or the new. */

@@ -108,7 +108,7 @@ export class Upstream implements AsyncDisposable {
     } else {
       const isStorm = kind === "storm";
       this.#proxy.script = seededScript(seededRandom(this.#seed + this.#proxy.stats().opened), {
-        events: isStorm ? [5, 120] : [20, 400],
+        events: isStorm ? [5, 100] : [10, 220],
         kinds: isStorm ? EVERY_KIND : MOSTLY_RESETS,
       });
       this.#proxy.inject({ do: "reset" });

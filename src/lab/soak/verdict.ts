@@ -63,7 +63,7 @@ export function judge(record: SoakRecord, findings: readonly Finding[]): Verdict
     promises,
     memory: slopeOver(lives, (life) => seriesOf(life.map(lookOf), "bytes:collected")),
     resident: slopeOver(lives, (life) =>
-      life.flatMap(({ lifeMs, outside }) =>
+      beforeSnapshots(life, record).flatMap(({ lifeMs, outside }) =>
         outside === null ? [] : [[lifeMs / 1000, outside.rssBytes] as const],
       ),
     ),
@@ -84,6 +84,15 @@ function slopeOver(
   series: (life: readonly Sample[]) => readonly (readonly [number, number])[],
 ): Slope | null {
   return pooled(lives.map((life) => slopeOf(series(life))).filter((slope) => slope !== null));
+}
+
+/** A snapshot takes memory many times the heap's, which the system keeps giving the process. */
+function beforeSnapshots(life: readonly Sample[], { lines }: SoakRecord): readonly Sample[] {
+  const first = life[0]?.atMs ?? 0;
+  const snapshot = lines.find(
+    (line) => line.kind === "note" && line.what === "suspicion" && line.atMs >= first,
+  );
+  return snapshot === undefined ? life : life.filter(({ atMs }) => atMs <= snapshot.atMs);
 }
 
 function turnoverOf(lives: readonly (readonly Sample[])[]): number {

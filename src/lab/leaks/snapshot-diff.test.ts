@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { writeHeapSnapshot } from "node:v8";
+import { type HeapSnapshot, readHeapSnapshot } from "./heap-snapshot.ts";
+import { grownClasses } from "./snapshot-diff.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "streamkeeper-heap-"));
+after(() => rmSync(directory, { recursive: true, force: true }));
+
+/** A heap of a root, a global object, a list in it, and so many things in the list. */
+function heapText(things: number): string {
+  const strings = ["", "global", "list", "Array", "Thing", "weakly", "(GC roots)"];
+  const nodes: number[] = [9, 0, 1, 0, 2, 3, 1, 3, 40, 1, 3, 3, 5, 16, things, 9, 6, 7, 0, things];
+  const edges: number[] = [2, 1, 5, 5, 0, 15, 2, 2, 10];
+  for (let index = 0; index < things; index++) edges.push(1, index, 20 + index * 5);
+  for (let index = 0; index < things; index++) edges.push(6, 5, 20 + index * 5);
+  for (let index = 0; index < things; index++) nodes.push(3, 4, 9 + 2 * index, 24, 0);
+  return JSON.stringify({
+    snapshot: {
+      meta: {
+        node_fields: ["type", "name", "id", "self_size", "edge_count"],
+        node_types: [
+          [
+            "hidden",
+            "array",
+            "string",
+            "object",
+            "code",
+            "closure",
+            "regexp",
+            "number",
+            "native",
+            "synthetic",
+          ],
+        ],
+        edge_fields: ["type", "name_or_index", "to_node"],
+        edge_types: [["context", "element", "property", "internal", "hidden", "shortcut", "weak"]],
+      },
+      node_count: 4 + things,
+      edge_count: edges.length / 3,
+    },
+    nodes,
+    edges,
+    trace_function_infos: [],
+    strings,
+  });
+}
+
+async function heapOf(name: string, text: string): Promise<HeapSnapshot> {
+  const file = join(directory, name);
+  writeFileSync(file, text);
+  return await readHeapSnapshot(file);
+}
+
+test("heap snapshot: what grew is named, with the way on which it is held; weak edges hold nothing", async () => {
+  const grown = grownClasses(await heapOf("a", heapText(3)), await heapOf("b", heapText(500)), 40);
+  assert.deepEqual(grown, [
+    {
+      name: "Thing",
+      count: 497,
+      bytes: 497 * 24,
+      retainers: [{ count: 497, steps: [".global → global", ".list → Array", "[] → Thing"] }],
+    },
+  ]);
+});
+
+test("heap snapshot: less than is asked for did not grow", async () => {
+  assert.deepEqual(grownClasses(await heapOf("c", heapText(3)), await heapOf("d", heapText(40)), 40), []);
+});
+
+test("heap snapshot: a file that is none, or is cut off, is an error", async () => {
+  await assert.rejects(heapOf("none", "{}"), SyntaxError);
+  await assert.rejects(heapOf("cut", heapText(10).slice(0, -30)), SyntaxError);
+  await assert.rejects(heapOf("half", heapText(10).slice(0, 700)), SyntaxError);
+});
+
+test("heap snapshot: one of this very process is read, and names who holds what", async () => {
+  class HeldForTheTest {
+    readonly one = {};
+  }
+  const held: HeldForTheTest[] = [];
+  const before = await readHeapSnapshot(writeHeapSnapshot(join(directory, "before.heapsnapshot")));
+  for (let index = 0; index < 1000; index++) held.push(new HeldForTheTest());
+  (globalThis as { heldForTheTest?: unknown }).heldForTheTest = held;
+  const grown = grownClasses(
+    before,
+    await readHeapSnapshot(writeHeapSnapshot(join(directory, "after.heapsnapshot"))),
+    900,
+  );
+  delete (globalThis as { heldForTheTest?: unknown }).heldForTheTest;
+  const found = grown.find(({ name }) => name === "HeldForTheTest");
+  assert.equal(found?.count, 1000);
+  assert.match(found?.retainers[0]?.steps.join(" ") ?? "", /heldForTheTest → Array \[\] → HeldForTheTest$/);
+});
