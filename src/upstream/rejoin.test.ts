@@ -56,6 +56,11 @@ describe("rejoin", () => {
     long.arrive("2", 2, 1);
     assert.equal(long.isLossy, true);
     assert.deepEqual(long.finish(), [2]);
+    const shared = new Rejoin<number>("none", 1000);
+    shared.arrive("1", 1, REJOIN_BOUNDS.lengthOfAll / 1000);
+    assert.equal(shared.isLossy, false);
+    shared.arrive("2", 2, 1);
+    assert.equal(shared.isLossy, true);
   });
 
   test("rejoin: wherever the link resumes, each event comes once, in order", () => {

@@ -1,8 +1,8 @@
 /** A link that resumed has caught up when it has been open for so long, in milliseconds. */
 export const CATCH_UP_MS = 2000;
 
-/** What is held back for one key while it is in doubt. Above either, the oldest goes. */
-export const REJOIN_BOUNDS = { events: 4096, length: 1_048_576 } as const;
+/** What is held back for one key while it is in doubt: above any, the oldest goes. `lengthOfAll`: for all keys of a link. */
+export const REJOIN_BOUNDS = { events: 4096, length: 1_048_576, lengthOfAll: 16_777_216 } as const;
 
 /**
  * How a key that was published before comes back on a link that resumes where it stood itself, which may be before
@@ -21,6 +21,7 @@ export const REJOIN_BOUNDS = { events: 4096, length: 1_048_576 } as const;
  */
 export class Rejoin<Event> {
   readonly #lastId: string;
+  readonly #lengthMax: number;
   #state: "doubt" | "met" | "over" = "doubt";
   #held: { readonly event: Event; readonly length: number }[] = [];
   #heldLength = 0;
@@ -29,9 +30,13 @@ export class Rejoin<Event> {
   /** Events that were let go for want of room, and may have been new. */
   #overflowed = 0;
 
-  /** @param lastId id of the key's last event; "": it had none, so that only time can tell */
-  constructor(lastId: string) {
+  /**
+   * @param lastId id of the key's last event; "": it had none, so that only time can tell
+   * @param keys how many keys the link has in doubt, which share what may be held back
+   */
+  constructor(lastId: string, keys = 1) {
     this.#lastId = lastId;
+    this.#lengthMax = Math.min(REJOIN_BOUNDS.length, REJOIN_BOUNDS.lengthOfAll / keys);
   }
 
   /** Whether events may be missing before what is published next. */
@@ -60,7 +65,7 @@ export class Rejoin<Event> {
     }
     this.#held.push({ event, length });
     this.#heldLength += length;
-    while (this.#held.length > REJOIN_BOUNDS.events || this.#heldLength > REJOIN_BOUNDS.length) {
+    while (this.#held.length > REJOIN_BOUNDS.events || this.#heldLength > this.#lengthMax) {
       this.#overflowed++;
       this.#heldLength -= this.#held.shift()?.length ?? 0;
     }

@@ -175,7 +175,7 @@ export class Routes {
     if (seat.link.lastEventId === "") return;
     for (const route of routes) {
       if (route.lastId === null) continue;
-      route.rejoin = { seat, events: new Rejoin(route.lastId) };
+      route.rejoin = { seat, events: new Rejoin(route.lastId, routes.length) };
       this.#rejoining.add(route);
     }
   }
