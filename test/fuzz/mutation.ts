@@ -14,21 +14,31 @@ export function mutated(captures: readonly Buffer[]): fc.Arbitrary<Buffer> {
     });
 }
 
-/** Where an input is cut into chunks, as shares of its length. */
-export const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 });
+/** Where an input is cut into chunks: at shares of its length, or behind every byte. */
+export type Cuts = readonly number[] | "each";
+
+export const cuts: fc.Arbitrary<Cuts> = fc.oneof(
+  { weight: 2, arbitrary: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 }) },
+  // Of two bytes that belong together, a few random cuts of a long input hardly ever part any.
+  { weight: 1, arbitrary: fc.constant("each" as const) },
+);
 
 /** `bytes` in chunks, none of them lost. */
-export function chunksOf(bytes: Buffer, shares: readonly number[]): Buffer[] {
-  const ends = [...shares.map((share) => Math.floor(share * bytes.length)), bytes.length].toSorted(
-    (a, b) => a - b,
-  );
+export function chunksOf(bytes: Buffer, at: Cuts): Buffer[] {
+  const ends =
+    at === "each"
+      ? Array.from({ length: Math.min(bytes.length, SINGLE_BYTES_MAX) }, (_, index) => index + 1)
+      : at.map((share) => Math.floor(share * bytes.length)).toSorted((a, b) => a - b);
   let from = 0;
-  return ends.map((end) => {
+  return [...ends, bytes.length].map((end) => {
     const chunk = bytes.subarray(from, end);
     from = end;
     return chunk;
   });
 }
+
+/** Bytes of an input that may come one by one; the rest comes at once. */
+const SINGLE_BYTES_MAX = 1500;
 
 type Edit = (bytes: Buffer) => Buffer;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { chunksOf, cuts, mutated } from "./mutation.ts";
+import { type Cuts, chunksOf, cuts, mutated } from "./mutation.ts";
 
 /** A parser that faces a network, and what must hold of it whatever it is given. */
 export interface FuzzTarget {
@@ -31,10 +31,10 @@ const HEAP_GROWTH_MAX = 64 * 2 ** 20;
 export async function fuzz(target: FuzzTarget, { seed, ms, path }: FuzzOptions): Promise<number> {
   let cases = 0;
   const before = heapUsed();
-  const property = fc.asyncProperty(mutated(target.captures), cuts, async (input, shares) => {
+  const property = fc.asyncProperty(mutated(target.captures), cuts, async (input, at) => {
     cases++;
     const started = process.cpuUsage();
-    await target.check(input, chunksOf(input, shares));
+    await target.check(input, chunksOf(input, at));
     const { user, system } = process.cpuUsage(started);
     assert.ok(user + system < CPU_MS_MAX * 1000, `it took ${(user + system) / 1000} ms of CPU`);
   });
@@ -46,11 +46,10 @@ export async function fuzz(target: FuzzTarget, { seed, ms, path }: FuzzOptions):
     markInterruptAsFailure: false,
   });
   if (details.failed) {
-    const [input, shares] = details.counterexample ?? [Buffer.alloc(0), []];
-    const chunks = chunksOf(input, shares).map((chunk) => JSON.stringify(chunk.toString("latin1")));
+    const [input, at] = details.counterexample ?? [Buffer.alloc(0), [] as const];
     throw new Error(
       `${target.name}: replay with npm run fuzz -- --target ${target.name} --seed ${details.seed} --path ${details.counterexamplePath}\n` +
-        `input, in chunks: ${chunks.join(" + ")}`,
+        `input, ${at === "each" ? "byte by byte" : "in chunks"}: ${textOf(input, at)}`,
       { cause: details.errorInstance },
     );
   }
@@ -64,4 +63,9 @@ const RUNS_MAX = 2 ** 30;
 function heapUsed(): number {
   globalThis.gc?.();
   return process.memoryUsage().heapUsed;
+}
+
+function textOf(input: Buffer, at: Cuts): string {
+  const shown = at === "each" ? [input] : chunksOf(input, at);
+  return shown.map((chunk) => JSON.stringify(chunk.toString("latin1"))).join(" + ");
 }

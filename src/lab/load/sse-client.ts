@@ -87,7 +87,8 @@ export class SseClient extends Client {
     const to = lastEventEnd(bytes, from, end);
     if (to <= from) return from;
     let mark = findStamp(bytes, from, to);
-    if (mark < 0 || this.options.keepsPosition) this.#takeFields(bytes.toString("latin1", from, to));
+    if (mark < 0 || this.options.keepsPosition || bytes.subarray(from, to).includes(GAP))
+      this.#takeFields(bytes.toString("latin1", from, to));
     while (mark >= 0) {
       this.context.sink.delivered(this, bytes, mark);
       mark = findStamp(bytes, mark + STAMP_BYTES, to);
@@ -109,6 +110,7 @@ export class SseClient extends Client {
 
 const REST_BYTES_MAX = 16 * 2 ** 20;
 const LINE_FEED = 10;
+const GAP = Buffer.from("event: gap");
 
 /** Behind the last empty line within `from` to `end`; `from`: there is none. */
 function lastEventEnd(bytes: Buffer, from: number, end: number): number {
