@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { HANDOVER_EVENTS_MAX, Handover } from "./handover.ts";
+import { HANDOVER_EVENTS_MAX, HANDOVER_LENGTH_MAX, Handover } from "./handover.ts";
 
 describe("handover", () => {
   // o: from the owner, h: from the heir.
@@ -56,6 +56,13 @@ describe("handover", () => {
       assert.deepEqual(play(handover, ids.map((id) => from + id).join(" ")), ids);
       assert.ok(handover.isDone);
     }
+  });
+
+  test("handover: what is held back is bounded in length too", () => {
+    const handover = new Handover<string>();
+    assert.deepEqual(handover.fromHeir("1", "1", HANDOVER_LENGTH_MAX), []);
+    assert.deepEqual(handover.fromHeir("2", "2", 1), ["1", "2"]);
+    assert.ok(handover.isDone);
   });
 
   test("handover: whatever the timing and wherever the heir begins, each event comes once, in order", () => {

@@ -1,6 +1,9 @@
 /** Events of one key that are remembered, and held back, for one hand-over. Above it, the heir takes over at once. */
 export const HANDOVER_EVENTS_MAX = 4096;
 
+/** Length of the data that is held back for one hand-over, in UTF-16 code units. Above it likewise. */
+export const HANDOVER_LENGTH_MAX = 16_777_216;
+
 /**
  * How one key goes from a link (the owner) to another one that replaces it (the heir) while both deliver its events.
  *
@@ -22,6 +25,7 @@ export class Handover<Event> {
   readonly #delivered = new Set<string>();
   /** What the heir has delivered and the owner has not. */
   #ahead: { readonly id: string; readonly event: Event }[] = [];
+  #aheadLength = 0;
   /** Events dropped since the other link had brought them. */
   doubles = 0;
 
@@ -50,6 +54,7 @@ export class Handover<Event> {
     if (this.isDone) return;
     this.#delivered.clear();
     this.#ahead = [];
+    this.#aheadLength = 0;
   }
 
   fromOwner(id: string, event: Event): readonly Event[] {
@@ -67,7 +72,8 @@ export class Handover<Event> {
     return this.#delivered.size > HANDOVER_EVENTS_MAX ? [event, ...this.finish()] : [event];
   }
 
-  fromHeir(id: string, event: Event): readonly Event[] {
+  /** @param length of the event's data, for the bound */
+  fromHeir(id: string, event: Event, length = 0): readonly Event[] {
     if (this.#delivered.has(id) || this.#before.has(id)) {
       // What the heir brought before it is older still.
       this.doubles += 1 + this.#ahead.length;
@@ -81,7 +87,9 @@ export class Handover<Event> {
       return [event];
     }
     this.#ahead.push({ id, event });
-    return this.#ahead.length > HANDOVER_EVENTS_MAX ? this.finish() : [];
+    this.#aheadLength += length;
+    const isFull = this.#ahead.length > HANDOVER_EVENTS_MAX || this.#aheadLength > HANDOVER_LENGTH_MAX;
+    return isFull ? this.finish() : [];
   }
 
   /** The heir takes over, whatever is missing: the owner is gone, or nothing came in time that would settle it. */

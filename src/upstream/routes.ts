@@ -284,7 +284,9 @@ export class Routes {
     const wasDone = events.isDone;
     const doublesBefore = events.doubles;
     const { identity } = arrival;
-    const ready = seat === heir ? events.fromHeir(identity, arrival) : events.fromOwner(identity, arrival);
+    const { length } = arrival.event.data;
+    const ready =
+      seat === heir ? events.fromHeir(identity, arrival, length) : events.fromOwner(identity, arrival);
     this.#context.counters.doubles += events.doubles - doublesBefore;
     for (const each of ready) this.#publish(route, each.event, each.id);
     if (events.isDone && !wasDone) this.#settle(route, heir);

@@ -57,10 +57,10 @@ export class Ward {
 
   /** A link's request was rejected. */
   rejected(seat: Seat): void {
-    if (this.#parts.routes.whole !== null) return;
-    seat.rejections++;
     if (seat.resumesLifeBefore) seat.link.lastEventId = "";
     seat.resumesLifeBefore = false;
+    if (this.#parts.routes.whole !== null) return;
+    seat.rejections++;
     this.#judge(seat);
   }
 
