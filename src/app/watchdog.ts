@@ -20,8 +20,8 @@ const SAMPLE_CALM_MS = 100;
 const SAMPLE_SHORT_MS = 50;
 /** Share of the limit: whenever so much was taken since the last sample, there is one at once. */
 const SAMPLE_TAKEN_SHARE = 0.01;
-/** Share of the limit that the bodies of all requests under way may take together. */
-const BODIES_SHARE = 1 / 16;
+/** Share of the limit that all bodies under way of one kind may take together. */
+const BODIES_SHARE = 1 / 32;
 
 export interface WatchdogParts {
   readonly hub: Hub;
@@ -55,7 +55,7 @@ export class Watchdog implements Disposable {
   constructor(parts: WatchdogParts) {
     this.#parts = parts;
     this.#takenBytesMax = SAMPLE_TAKEN_SHARE * parts.limitBytes();
-    parts.registry.bodies.bytesMax = BODIES_SHARE * parts.limitBytes();
+    this.#boundBodies(parts.limitBytes());
     this.#warnOfLowLimit();
     parts.hub.meter((bytes) => this.#took(bytes));
     parts.registry.meter((bytes) => this.#took(bytes));
@@ -116,13 +116,19 @@ export class Watchdog implements Disposable {
     const limitBytes = this.#parts.limitBytes();
     this.#takenBytes = 0;
     this.#takenBytesMax = SAMPLE_TAKEN_SHARE * limitBytes;
-    this.#parts.registry.bodies.bytesMax = BODIES_SHARE * limitBytes;
+    this.#boundBodies(limitBytes);
     const { state, actions } = decide(this.#state, {
       used: usedShare(memory, limitBytes),
       nowMs: clock.monotonicMs(),
     });
     this.#state = state;
     return actions;
+  }
+
+  #boundBodies(limitBytes: number): void {
+    const { bodies, queries } = this.#parts.registry;
+    bodies.bytesMax = BODIES_SHARE * limitBytes;
+    queries.bytesMax = BODIES_SHARE * limitBytes;
   }
 
   #perform(action: MemoryAction): void {

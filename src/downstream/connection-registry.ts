@@ -34,8 +34,9 @@ export interface ConnectionObserver {
  * its own and leaves in its `close`; opened minus closed equals active, always.
  */
 export class ConnectionRegistry implements Iterable<Connection> {
-  /** What the bodies of requests under way may take. */
+  /** What the bodies under way of those who publish may take, and of those who ask for streams, signed in or not. */
   readonly bodies = new BodyBudget();
+  readonly queries = new BodyBudget();
   readonly #connections = new Map<string, Connection>();
   readonly #ofUser = new Map<string, number>();
   readonly #ofAddress = new Map<string, number>();
