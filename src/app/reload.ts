@@ -73,7 +73,8 @@ export function reload(parts: Reloadable, config: Config): boolean {
 }
 
 /** A topic that its feed has no place for ends, as it would not have begun; who comes back for it is told why. */
-function endHomeless({ hub }: Reloadable, topics: readonly string[]): void {
+/** Topics that are subscribed to and have no place in their new feed: whoever waits for them is told. */
+export function endHomeless({ hub }: { readonly hub: Hub }, topics: readonly string[]): void {
   if (topics.length === 0) return;
   for (const topic of topics) {
     for (const { sink } of [...hub.subscribersOf(topic)]) {

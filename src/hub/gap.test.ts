@@ -138,6 +138,18 @@ describe("gap", () => {
     assert.equal(hub.openReader([A], cursor), null, "nobody asked for it meanwhile");
   });
 
+  test("demand: what is read from the earliest on begins after the break, also beside a pattern", () => {
+    const hub = newHub({ wanted: () => "begun", unwanted() {} });
+    const before = publish(hub, "/other").sequence;
+    hub.subscribe(new Listener(), A);
+    const event = publish(hub, "/q/a");
+    for (const selectors of [[A], [A, compileMatcher("urlpattern", "/o*")]]) {
+      assert.equal(hub.openReader(selectors, before), null, "nobody knows what came in between");
+      const reader = hub.openReader(selectors, hub.readableAfter(selectors));
+      assert.equal(reader?.next()?.sequence, event.sequence);
+    }
+  });
+
   test("demand: a topic that there is no room for is refused, and nothing of it is left behind", () => {
     const hub = newHub({ wanted: () => "full", unwanted: () => assert.fail("it was never wanted") });
     assert.throws(() => hub.subscribe(new Listener(), A), TopicRefused);
