@@ -1,5 +1,6 @@
 import type { Hub } from "#hub/hub.ts";
 import type { CursorBook, CursorWatch, Feed } from "#upstream/ports.ts";
+import { isOfOneLink } from "./feed-desk.ts";
 
 /** Last event ids of keys' links, by feed. */
 export type LinkCursors = ReadonlyMap<string, ReadonlyMap<string, string>>;
@@ -52,18 +53,23 @@ export class CursorsAcrossLives implements CursorBook {
     if (before === null) return;
     let isWhole = true;
     for (const feed of feeds) {
-      for (const key of before.get(feed.name)?.keys() ?? []) {
+      const ids = before.get(feed.name);
+      if (isOfOneLink(feed)) {
+        // It has resumed when it was opened. Without an id it could not, and not all its topics are known.
+        if (ids?.has("") !== true) isWhole = false;
+        continue;
+      }
+      for (const key of ids?.keys() ?? []) {
         if (feed.want(key) === "ok") feed.unwant(key);
         else isWhole = false;
       }
-      // Its topics are not known by name, and nobody asks it for them.
-      if (feed.holds("") && !before.get(feed.name)?.has("")) isWhole = false;
     }
     this.#before = null;
     markBroken(hub, (topic) =>
       feeds.some((feed) => {
         const key = feed.topicKey(topic);
-        return key !== null && !(feed.holds(key) && before.get(feed.name)?.has(key));
+        if (key === null) return false;
+        return !feed.holds(key) || before.get(feed.name)?.has(isOfOneLink(feed) ? "" : key) !== true;
       }),
     );
     if (!isWhole) hub.distrust("unknown");

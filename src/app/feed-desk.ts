@@ -65,11 +65,9 @@ export class FeedDesk implements Demand {
         hub.publish({ topics: [topic], data, type, state, private: isPrivate });
       },
       gap: (topics, info) => {
-        hub.markGap(
-          info.sinceLifeBefore === true ? this.#topicsOf(hub, info.feed, topics) : topics,
-          info.private ?? true,
-        );
-        if (info.sinceLifeBefore === true) hub.distrust("unknown");
+        const isPrivate = info.private ?? true;
+        if (info.sinceLifeBefore !== true) hub.markGap(topics, isPrivate);
+        else this.#gapSinceLifeBefore(hub, info.feed, topics, isPrivate);
       },
       released: (topics) => {
         for (const topic of topics) hub.dropState(topic);
@@ -77,10 +75,23 @@ export class FeedDesk implements Demand {
     };
   }
 
-  /** With those that the hub knows, of the life before too. */
-  #topicsOf(hub: Hub, name: string, topics: readonly string[]): string[] {
+  /** A feed of one link has not seen all of its topics in this life. */
+  #gapSinceLifeBefore(hub: Hub, name: string, topics: readonly string[], isPrivate: boolean): void {
     const feed = this.#feeds.find((each) => each.name === name);
+    if (feed === undefined || !isOfOneLink(feed)) {
+      hub.markGap(topics, isPrivate);
+      return;
+    }
     const known = Array.from(hub.topicNames(), (topic) => topic.name);
-    return [...new Set([...topics, ...known.filter((topic) => feed?.topicKey(topic) === "")])];
+    hub.markGap(
+      known.filter((topic) => feed.topicKey(topic) !== null),
+      isPrivate,
+    );
+    hub.distrust("unknown");
   }
+}
+
+/** Whether the feed is asked for no keys: it then holds any that there may be, the empty one too. */
+export function isOfOneLink(feed: Feed): boolean {
+  return feed.holds("");
 }
