@@ -135,7 +135,9 @@ const feed = section({
       .describe("Age at which a link is replaced before it breaks, spread by jitter."),
     eventBytesMax: bytes("1KiB", "64MiB")
       .prefault("1MiB")
-      .describe("Largest event that is taken. A larger one ends the link."),
+      .describe(
+        "Largest event that is taken. A larger one ends the link; when it comes again it is passed over, and its topics' subscribers are told of a gap.",
+      ),
   })
     .prefault({})
     .describe("When a link counts as broken or old."),

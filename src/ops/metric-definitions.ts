@@ -124,7 +124,8 @@ const UPSTREAM_METRICS: readonly MetricDefinition[] = [
     type: "counter",
     labels: ["feed"],
     unit: "gaps",
-    meaning: "Gaps: outages of a link after which the feed could not replay. Clients were told of each.",
+    meaning:
+      "Gaps: outages of a link after which the feed could not replay, and events that were too large or could not be mapped. Clients were told of each.",
     read: ({ feeds }) => feeds.map(({ name, counters }) => [[name], counters.gaps]),
   },
   {
