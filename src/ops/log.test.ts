@@ -102,7 +102,7 @@ test("log: a process's lines go to standard error, and are there when it exits a
   assert.match(ran.stderr, /^\{"level":"warn","time":\d+,"n":1,"msg":"last words"\}\n$/);
 });
 
-test("log: lines written in one turn and over several come in order and whole, close included", () => {
+test("log: lines that are gathered come in order and whole, those before a close included", () => {
   const program = `
     import { openLog } from ${JSON.stringify(new URL("./log.ts", import.meta.url).href)};
     const log = openLog();

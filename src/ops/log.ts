@@ -38,8 +38,9 @@ export interface Log extends Logger {
  * stuck terminal or log collector must not stop the gateway or fill its memory.
  */
 const BUFFER_BYTES_MAX = 1024 * 1024;
-/** Lines of one turn that are kept together, in UTF-16 code units; small beside `BUFFER_BYTES_MAX`, which bounds them all. */
-const TURN_LENGTH_MAX = 16 * 1024;
+/** Lines that are gathered before they are handed over, in UTF-16 code units, and for how long, in milliseconds. */
+const LINES_LENGTH_MAX = 32 * 1024;
+const GATHER_MS = 50;
 
 /**
  * Opens the log: one JSON object a line, `time` in milliseconds since the Unix epoch, `level` as a word, secrets taken
@@ -107,14 +108,15 @@ class GivenDestination implements Output {
 }
 
 /**
- * Hands the lines of one turn of the event loop over in one piece: in a storm a turn has many, and each write by itself
- * costs as much as making the line did.
+ * Hands lines over at once while there are few, and many of them in one piece while there are many: each write by
+ * itself costs several times what making the line did, and a storm of clients is a storm of lines.
  */
 class StandardError implements Output {
   linesDropped = 0;
   // Asynchronous, since a full pipe would otherwise stop the event loop.
   readonly #stream = pino.destination({ fd: 2, sync: false, maxLength: BUFFER_BYTES_MAX });
-  #turn = "";
+  #lines = "";
+  #handedOverMs = Number.NEGATIVE_INFINITY;
   readonly #onExit = () => this.flush();
 
   constructor() {
@@ -125,9 +127,9 @@ class StandardError implements Output {
   }
 
   write(line: string): void {
-    if (this.#turn === "") setImmediate(() => this.#handOver());
-    this.#turn += line;
-    if (this.#turn.length > TURN_LENGTH_MAX) this.#handOver();
+    if (this.#lines === "") this.#arm();
+    this.#lines += line;
+    if (this.#lines.length > LINES_LENGTH_MAX) this.#handOver();
   }
 
   flush(): void {
@@ -140,9 +142,18 @@ class StandardError implements Output {
     }
   }
 
+  /** Whoever writes after a quiet time need not wait. */
+  #arm(): void {
+    const waitMs = this.#handedOverMs + GATHER_MS - performance.now();
+    if (waitMs <= 0) setImmediate(() => this.#handOver());
+    else setTimeout(() => this.#handOver(), waitMs).unref();
+  }
+
   #handOver(): void {
-    const lines = this.#turn;
-    this.#turn = "";
-    if (lines !== "") this.#stream.write(lines);
+    if (this.#lines === "") return;
+    this.#handedOverMs = performance.now();
+    const lines = this.#lines;
+    this.#lines = "";
+    this.#stream.write(lines);
   }
 }
