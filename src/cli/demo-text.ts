@@ -5,7 +5,7 @@ listen: { host: 127.0.0.1, port: ${port} }
 database: "sqlite::memory:"
 auth:
   roles:
-    trader: { subscribe: [/quotes/*, /chat/*], publish: [/chat/*] }
+    trader: { subscribe: [/quotes/*, /chat/*], publish: [/chat/*], admin: true }
 feeds:
   quotes:
     url: ${feedUrl}
@@ -23,7 +23,9 @@ export function demoGuide(url: string, command: string, node: string): string {
   return `
 # Streamkeeper's demo is running at ${url}
 # A feed server in a second process replays recorded prices of AAPL, AMZN, GOOG, IBM and MSFT, and resets the
-# connection now and then: watch it heal below. Ctrl-C ends the demo. In another terminal, in this directory:
+# connection now and then: watch it heal on the dashboard. Ctrl-C ends the demo.
+#
+# Open ${url}/admin/ and sign in as demo, password demo. Or in another terminal, in this directory:
 
 # Follow a quote by SSE, signed in as demo:
 TOKEN=$(curl -s ${url}/auth/login -d login=demo -d password=demo | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')

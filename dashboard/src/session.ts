@@ -1,0 +1,143 @@
+/**
+ * Who is signed in on this page. Tokens are kept for the tab only, so that a reload does not sign out; the page's content
+ * security policy lets no script but its own read them.
+ */
+export interface Session {
+  readonly user: string;
+  readonly role: string;
+  readonly admin: boolean;
+}
+
+interface Tokens {
+  readonly access: string;
+  readonly refresh: string;
+  readonly expiresAtMs: number;
+}
+
+const KEY = "streamkeeper.session";
+/** A token is renewed when this share of its life is over. */
+const RENEW_AT = 0.7;
+
+let tokens: Tokens | null = readTokens();
+let renewing: Promise<boolean> | null = null;
+let timer: ReturnType<typeof setTimeout> | undefined;
+let onOver: (why: string) => void = () => {};
+
+/** Calls back when the session is over: revoked, expired, or its user disabled. */
+export function whenOver(listener: (why: string) => void): void {
+  onOver = listener;
+}
+
+export function accessToken(): string {
+  return tokens?.access ?? "";
+}
+
+/** The session that this tab had before a reload; null without one. Rejects when the gateway can't be reached. */
+export async function restored(): Promise<Session | null> {
+  if (tokens === null) return null;
+  arm();
+  return who();
+}
+
+/** @throws Error whose message is for people */
+export async function signIn(login: string, password: string): Promise<Session> {
+  const response = await post("/auth/login", { login, password });
+  const answer = (await response.json()) as Record<string, unknown>;
+  if (!response.ok) throw new Error(refusalText(response.status, answer));
+  adopt(answer);
+  const session = await who();
+  if (session === null) throw new Error("The gateway did not take the token that it gave.");
+  return session;
+}
+
+export async function signOut(): Promise<void> {
+  const refresh = tokens?.refresh;
+  forget();
+  if (refresh !== undefined) await post("/auth/logout", { refresh_token: refresh }).catch(() => {});
+}
+
+/** A request with the access token; renewed once when it is refused. */
+export async function authorised(path: string, init: RequestInit = {}): Promise<Response> {
+  const ask = () => {
+    const headers = new Headers(init.headers);
+    headers.set("authorization", `Bearer ${accessToken()}`);
+    return fetch(path, { ...init, headers, credentials: "omit" });
+  };
+  const response = await ask();
+  if (response.status !== 401) return response;
+  if (await renew()) return ask();
+  return response;
+}
+
+async function who(): Promise<Session | null> {
+  const response = await authorised("/auth/me");
+  if (!response.ok) return null;
+  const { user, role, admin } = (await response.json()) as Session;
+  return { user, role, admin };
+}
+
+function renew(): Promise<boolean> {
+  renewing ??= renewOnce().finally(() => {
+    renewing = null;
+  });
+  return renewing;
+}
+
+async function renewOnce(): Promise<boolean> {
+  if (tokens === null) return false;
+  const response = await post("/auth/refresh", { refresh_token: tokens.refresh });
+  if (response.ok) {
+    adopt((await response.json()) as Record<string, unknown>);
+    return true;
+  }
+  if (response.status < 500 && response.status !== 429) {
+    forget();
+    onOver("Your session is over. Sign in again.");
+  }
+  return false;
+}
+
+function adopt(answer: Record<string, unknown>): void {
+  tokens = {
+    access: String(answer.access_token),
+    refresh: String(answer.refresh_token),
+    expiresAtMs: Date.now() + Number(answer.expires_in) * 1000,
+  };
+  sessionStorage.setItem(KEY, JSON.stringify(tokens));
+  arm();
+}
+
+function forget(): void {
+  tokens = null;
+  clearTimeout(timer);
+  sessionStorage.removeItem(KEY);
+}
+
+function arm(): void {
+  clearTimeout(timer);
+  if (tokens === null) return;
+  const inMs = Math.max(1000, (tokens.expiresAtMs - Date.now()) * RENEW_AT);
+  timer = setTimeout(() => void renew().catch(arm), Math.min(inMs, 2 ** 31 - 1));
+}
+
+function readTokens(): Tokens | null {
+  try {
+    const held = JSON.parse(sessionStorage.getItem(KEY) ?? "null") as Tokens | null;
+    return typeof held?.access === "string" && typeof held.refresh === "string" ? held : null;
+  } catch {
+    return null;
+  }
+}
+
+function post(path: string, body: object): Promise<Response> {
+  return fetch(path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+}
+
+function refusalText(status: number, answer: Record<string, unknown>): string {
+  const told = typeof answer.error_description === "string" ? answer.error_description : `status ${status}`;
+  return `${told.charAt(0).toUpperCase()}${told.slice(1)}.`;
+}
