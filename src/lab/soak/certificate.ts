@@ -10,7 +10,11 @@ const DAY_MS = 86_400_000;
 
 /** A self-signed certificate for `localhost` and 127.0.0.1 (X.509 v3, RFC 5280; P-256), good for 90 days. */
 export function selfSigned(nowMs: number): Certificate {
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const { publicKey, privateKey } = generateKeyPairSync("ec", {
+    namedCurve: "P-256",
+    publicKeyEncoding: { type: "spki", format: "der" },
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+  });
   const name = seq(set(seq(COMMON_NAME, der(0x0c, Buffer.from("localhost")))));
   const names = seq(der(0x82, Buffer.from("localhost")), der(0x87, Buffer.from([127, 0, 0, 1])));
   const toBeSigned = seq(
@@ -20,7 +24,7 @@ export function selfSigned(nowMs: number): Certificate {
     name,
     seq(time(nowMs - DAY_MS), time(nowMs + 90 * DAY_MS)),
     name,
-    publicKey.export({ type: "spki", format: "der" }),
+    publicKey,
     der(
       0xa3,
       seq(
@@ -42,7 +46,7 @@ export function selfSigned(nowMs: number): Certificate {
   const lines = certificate.toString("base64").replace(/.{64}/g, "$&\n");
   return {
     cert: `-----BEGIN CERTIFICATE-----\n${lines.trimEnd()}\n-----END CERTIFICATE-----\n`,
-    key: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
+    key: privateKey,
   };
 }
 

@@ -18,7 +18,7 @@ export const PROMISES = {
   memory: "resident memory stayed below limits.memory",
   links: "the feed counted no more links than pool.linksMax",
   liveness: "clients that answered no ping were sent away",
-  admission: "clients were let in, but for the time of a restart",
+  admission: "all clients but one in 5,000 were let in, restarts left out",
   process: "the gateway ended when it was told to, and not otherwise",
   log: "the gateway logged no error",
   leaks: "nothing grew with time or turnover",

@@ -11,7 +11,7 @@ import { type Witness, witnessesOf } from "./witness.ts";
 const TICK_MS = 10;
 const LOOK_MS = 20;
 /** Visitors at the same time: a gateway that answers slowly is not piled up on. */
-const VISITORS_MAX = 1500;
+const VISITORS_MAX = 700;
 const BREACHES_MAX = 200;
 
 const clock = new SystemClock();

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import type { Clock } from "#base/clock.ts";
 import type { DoorGreeting, DoorQuestion, InsideSample } from "../leaks/door-protocol.ts";
 import type { SeededLeak } from "../leaks/seed-names.ts";
@@ -59,9 +59,9 @@ export class GatewayProcess implements AsyncDisposable {
   /** Starts it and waits until it listens. */
   static async start(options: GatewayProcessOptions, clock: Clock): Promise<GatewayProcess> {
     const isUnbuilt = import.meta.url.endsWith(".ts");
-    const extension = isUnbuilt ? "ts" : "js";
-    const pathOf = (relative: string) => fileURLToPath(new URL(`${relative}.${extension}`, import.meta.url));
-    const preloads = ["../leaks/door", ...(options.seedLeak === null ? [] : ["../leaks/seeds"])];
+    const urlOf = (unbuilt: string, built: string) => new URL(isUnbuilt ? unbuilt : built, import.meta.url);
+    const preloads = [urlOf("../leaks/door.ts", "../leaks/door.js")];
+    if (options.seedLeak !== null) preloads.push(urlOf("../leaks/seeds.ts", "../leaks/seeds.js"));
     const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env;
     const child = spawn(
       process.execPath,
@@ -70,8 +70,8 @@ export class GatewayProcess implements AsyncDisposable {
         "--expose-gc",
         "--disable-warning=ExperimentalWarning",
         ...(isUnbuilt ? ["--conditions=streamkeeper-source"] : []),
-        ...preloads.flatMap((preload) => ["--import", pathToFileURL(pathOf(preload)).href]),
-        pathOf("../../cli/main"),
+        ...preloads.flatMap(({ href }) => ["--import", href]),
+        fileURLToPath(new URL(`../../cli/main.${isUnbuilt ? "ts" : "js"}`, import.meta.url)),
         "serve",
         "-c",
         options.file,

@@ -29,7 +29,7 @@ export class Station implements AsyncDisposable {
   #gateway: GatewayProcess | null = null;
   #door: Door | null = null;
   #tokens: readonly string[] = [];
-  #trusted = "";
+  #trusted: readonly string[] = [];
   #port = 0;
   #variant = 0;
   #isTls = false;
@@ -133,7 +133,7 @@ export class Station implements AsyncDisposable {
   }
 
   #open(): void {
-    this.#door = { port: this.#port, ca: this.#isTls ? this.#trusted : null, tokens: this.#tokens };
+    this.#door = { port: this.#port, ca: this.#isTls ? this.#trusted.join("") : null, tokens: this.#tokens };
   }
 
   #writeFile(): void {
@@ -147,7 +147,7 @@ export class Station implements AsyncDisposable {
     replaceFile(join(this.#options.dir, "gateway.crt"), cert);
     replaceFile(join(this.#options.dir, "gateway.key"), key);
     // The one before is trusted too, until the next.
-    this.#trusted = `${cert}${this.#trusted.slice(0, cert.length)}`;
+    this.#trusted = [cert, ...this.#trusted.slice(0, 1)];
   }
 }
 

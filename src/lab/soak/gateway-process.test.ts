@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { SystemClock } from "#base/system-clock.ts";
+import type { SeededLeak } from "../leaks/seed-names.ts";
+import { ask } from "./ask.ts";
+import { type ClientOwner, type Door, SoakClient } from "./client.ts";
+import { readFindings } from "./findings.ts";
+import { Metrics } from "./metrics-text.ts";
+import { Station } from "./station.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "streamkeeper-soak-"));
+after(() => rmSync(directory, { recursive: true, force: true }));
+const clock = new SystemClock();
+
+async function stationOf(seedLeak: SeededLeak | null): Promise<Station> {
+  // Nothing answers there: this gateway has no feed.
+  const dir = mkdtempSync(join(directory, "run-"));
+  return new Station({ dir, feedPort: 9, seedLeak, tokenMs: 60_000 }, clock);
+}
+
+/** So many come, are let in and leave, a few at a time. */
+async function comeAndGo(door: Door, count: number): Promise<void> {
+  let left = count;
+  await Promise.all(
+    Array.from({ length: 20 }, async (_, index) => {
+      while (left-- > 0) await visit(door, index % 2 === 0 ? "sse" : "websocket");
+    }),
+  );
+}
+
+async function visit(door: Door, transport: "sse" | "websocket"): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const owner: ClientOwner = {
+      letIn: () => {
+        client.end("reset");
+        resolve();
+      },
+      notLetIn: (why) => reject(new Error(why)),
+      told: () => {},
+      event: () => {},
+      cut: (code, why) => reject(new Error(`cut: ${code} ${why}`)),
+    };
+    const client = new SoakClient(owner, transport, "/news/soak", null, door, Math.random);
+  });
+}
+
+test("lab's door: a gateway's books can be read from within, and its end is an orderly one", async () => {
+  await using station = await stationOf(null);
+  await station.start(false);
+  const { gateway, door } = station;
+  assert.ok(gateway !== null && door !== null);
+  await comeAndGo(door, 40);
+  let sample = await gateway.sample(0);
+  while (sample.closed < 40 || sample.books.sockets !== 0) sample = await gateway.sample(0);
+  assert.deepEqual([sample.opened, sample.closed, sample.reclaimed], [40, 40, 0]);
+  assert.ok(sample.heapUsed > 1e6 && Object.values(sample.classes).length === 1);
+  const { body } = await ask(door, "GET", "/metrics", null, 5000, clock);
+  assert.equal(new Metrics(body).sum("streamkeeper_connections_opened_total"), 40);
+  assert.equal(await station.drain(), null);
+  assert.deepEqual(gateway.errors, []);
+});
+
+test("lab's door: a certificate is renewed under TLS, and clients that trust both come in before and after", async () => {
+  await using station = await stationOf(null);
+  await station.start(true);
+  assert.ok(station.door !== null);
+  await comeAndGo(station.door, 4);
+  const { ca } = station.door;
+  await station.renew(async (door) => {
+    assert.notEqual(door.ca, ca);
+    await comeAndGo(door, 4);
+  });
+  await comeAndGo(station.door, 4);
+  assert.equal(await station.drain(), null);
+});
+
+for (const [name, expected] of [
+  ["map-entry", /^Object .*\.leaked → Object .entries → Map .table → \(array\) \[\] → Object$/m],
+  [null, /^$/],
+] as const) {
+  test(`leak detection: ${name === null ? "a gateway without a leak is left alone" : `a seeded leak (${name}) is found and named`}`, async () => {
+    await using station = await stationOf(name);
+    await station.start(false);
+    const { gateway, door } = station;
+    assert.ok(gateway !== null && door !== null);
+    const [before, afterwards] = ["before", "after"].map((when) =>
+      join(directory, `${name}-${when}.heapsnapshot`),
+    ) as [string, string];
+    // As many as the dashboard remembers of those that ended.
+    await comeAndGo(door, 1050);
+    await gateway.snapshot(before);
+    await comeAndGo(door, 500);
+    await gateway.snapshot(afterwards);
+    const pair = { atMs: 0, before, after: afterwards, connections: 500, suspected: [] };
+    const [finding] = await readFindings([pair]);
+    const found = finding?.grown.map((one) => `${one.name} ${one.retainers[0]?.steps.join(" ")}`) ?? [];
+    assert.match(found.join("\n"), expected);
+  });
+}
