@@ -19,7 +19,7 @@ test("SSE client of load: events, gaps and the last id are the same however the 
   const events = [1, 2, 3].map(
     (number) => `id: #e.${number + 1}\ndata: ${data(number, 40 + number * 200)}\n\n`,
   );
-  const gap = 'event: gap\ndata: {"topic":"/load/0"}\n\n';
+  const gap = 'event: gap\ndata: {"topics":["/load/0"]}\n\n';
   const text = `${opening}${events.join("")}: heartbeat\n\n${gap}id: #e.9\ndata: ${data(4)}\n\n`;
   const head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n";
   const plain = `${head}Connection: close\r\n\r\n${text}`;

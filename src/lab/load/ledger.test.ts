@@ -63,7 +63,7 @@ test("ledger: who joins under way misses nothing before, and everything after", 
 test("ledger: a gap that was told is counted as told", () => {
   const ledger = new Ledger(1);
   ledger.take(0, 1);
-  ledger.gapTold(0);
+  ledger.gapTold([0]);
   ledger.take(0, 9);
   assert.equal(ledger.missing(0, 9, NONE), 0);
   assert.equal(ledger.counts.gapsTold, 1);

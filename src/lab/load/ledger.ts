@@ -29,10 +29,10 @@ export class Ledger {
     this.#next[place] = ANY;
   }
 
-  /** The server said that it can't give everything: what is missing from here on is told, not lost. */
-  gapTold(place: number): void {
+  /** The server said that it can't give everything at some places: what is missing from here on is told, not lost. */
+  gapTold(places: Iterable<number>): void {
     this.counts.gapsTold++;
-    this.joinAnywhere(place);
+    for (const place of places) this.joinAnywhere(place);
   }
 
   /** Whether the place has come as far as the stream's last number, whatever it skipped. */

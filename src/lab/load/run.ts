@@ -37,6 +37,7 @@ export type Phase = "opening" | "holding" | "settling";
 /** Samples of a long run are further apart, so that its report stays readable. */
 const SAMPLES_MAX = 3600;
 const SAMPLE_MS_MIN = 1000;
+const MOMENT_MS_MIN = 100;
 
 /** Runs a load to its end; answers the report, and the histogram of latencies for plots. */
 export async function runLoad(run: LoadRun): Promise<{ report: LoadReport; latencyUs: Histogram }> {
@@ -51,6 +52,8 @@ class RunningLoad implements AsyncDisposable {
   readonly #fleets: readonly WorkerProcess[];
   readonly #publishers: WorkerProcess | null;
   readonly #latencyUs = new Histogram();
+  /** Since the last moment of the timeline. */
+  readonly #latencyUsLately = new Histogram();
   readonly #timeline: Moment[] = [];
   readonly #startedMs: number;
   #last: Sample | null = null;
@@ -150,11 +153,15 @@ class RunningLoad implements AsyncDisposable {
       publishers: publishers ?? null,
       server: pid === null ? null : serverUse(pid),
     };
-    const latencyUs = new Histogram();
-    for (const fleet of fleets) latencyUs.add(fleet.latencyUs);
-    this.#latencyUs.add(latencyUs.state());
+    for (const { latencyUs } of fleets) {
+      this.#latencyUs.add(latencyUs);
+      this.#latencyUsLately.add(latencyUs);
+    }
     this.#memoryMax = Math.max(this.#memoryMax, sample.server?.memoryBytes ?? 0);
-    const moment = momentOf(sample, this.#last, latencyUs);
+    // Rates over a moment are noise.
+    if (this.#last !== null && sample.atMs - this.#last.atMs < MOMENT_MS_MIN) return sample;
+    const moment = momentOf(sample, this.#last, this.#latencyUsLately);
+    this.#latencyUsLately.reset();
     this.#last = sample;
     this.#timeline.push(moment);
     this.#run.onProgress(phase, moment);

@@ -103,7 +103,7 @@ export class SseClient extends Client {
     }
     if (/^event: gap$/m.test(text)) {
       for (const [, data] of text.matchAll(/^event: gap\ndata: (.*)$/gm))
-        this.context.sink.gapTold(this, topicOf(data as string));
+        for (const topic of topicsOf(data as string)) this.context.sink.gapTold(this, topic);
     }
   }
 }
@@ -120,12 +120,12 @@ function lastEventEnd(bytes: Buffer, from: number, end: number): number {
   return from;
 }
 
-/** The topic of a `gap` event's data; null where it says none. */
-function topicOf(data: string): string | null {
+/** The topics of a `gap` event's data; null where it names none. */
+function topicsOf(data: string): (string | null)[] {
   try {
-    const { topic } = JSON.parse(data) as { topic?: unknown };
-    return typeof topic === "string" ? topic : null;
+    const { topics } = JSON.parse(data) as { topics?: unknown };
+    return Array.isArray(topics) && topics.every((topic) => typeof topic === "string") ? topics : [null];
   } catch {
-    return null;
+    return [null];
   }
 }

@@ -56,7 +56,7 @@ export const DIALECTS = {
     sseParameter: "match",
     ...CENTRIFUGO_PATHS,
     publishFormat: "centrifugo",
-    topicPrefix: "load:",
+    topicPrefix: "load-",
   },
 } as const satisfies Record<string, Dialect>;
 

@@ -95,11 +95,12 @@ export class Fleet implements ClientSink {
 
   gapTold(client: Client, topic: string | null): void {
     const { subscriptions, publishers } = this.#job.plan;
-    client.options.topics.forEach((name, place) => {
-      if (topic !== null && topic !== name) return;
-      const from = (this.#local(client) * subscriptions + place) * publishers;
-      for (let publisher = 0; publisher < publishers; publisher++) this.#ledger.gapTold(from + publisher);
+    const local = this.#local(client);
+    const places = client.options.topics.flatMap((name, place) => {
+      const from = (local * subscriptions + place) * publishers;
+      return topic === null || topic === name ? Array.from({ length: publishers }, (_, at) => from + at) : [];
     });
+    this.#ledger.gapTold(places);
   }
 
   ended(client: Client, why: string): void {
