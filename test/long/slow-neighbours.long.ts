@@ -14,8 +14,8 @@ const { values } = parseArgs({
     readers: { type: "string", default: "5000" },
     slow: { type: "string", default: "100" },
     processes: { type: "string", default: "2" },
-    rounds: { type: "string", default: "6" },
-    seconds: { type: "string", default: "12" },
+    rounds: { type: "string", default: "5" },
+    seconds: { type: "string", default: "14" },
     rate: { type: "string", default: "5" },
   },
 });
