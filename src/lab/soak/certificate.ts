@@ -15,11 +15,13 @@ export function selfSigned(nowMs: number): Certificate {
     publicKeyEncoding: { type: "spki", format: "der" },
     privateKeyEncoding: { type: "pkcs8", format: "pem" },
   });
-  const name = seq(set(seq(COMMON_NAME, der(0x0c, Buffer.from("localhost")))));
+  // A name of its own: of two authorities of the same name only one would be found.
+  const serial = randomBytes(15);
+  const name = seq(set(seq(COMMON_NAME, der(0x0c, Buffer.from(`soak ${serial.toString("hex")}`)))));
   const names = seq(der(0x82, Buffer.from("localhost")), der(0x87, Buffer.from([127, 0, 0, 1])));
   const toBeSigned = seq(
     der(0xa0, integer(Buffer.from([2]))),
-    integer(Buffer.concat([Buffer.from([0x40]), randomBytes(15)])),
+    integer(Buffer.concat([Buffer.from([0x40]), serial])),
     seq(ECDSA_SHA256),
     name,
     seq(time(nowMs - DAY_MS), time(nowMs + 90 * DAY_MS)),
