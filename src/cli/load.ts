@@ -18,7 +18,7 @@ interface Options {
   readonly rate: number;
   readonly duration: number;
   readonly settle: number;
-  readonly events: number | null;
+  readonly events: number | "max";
   readonly burst: number;
   readonly payload: number;
   readonly publishers: number;
@@ -179,7 +179,7 @@ async function planOf(options: Options): Promise<LoadPlan> {
   return {
     ...{ server, sse, websocket, topics, subscriptions, publishers, burst, pipeline, slow },
     opensPerSecond: options.rate,
-    eventsPerSecond: options.events,
+    eventsPerSecond: options.events === "max" ? null : options.events,
     payloadBytes: options.payload,
     durationMs: options.duration,
     settleMs: options.settle,
@@ -222,8 +222,8 @@ function countOf(text: string): number {
   return Number(text);
 }
 
-function eventsOf(text: string): number | null {
-  if (text === "max") return null;
+function eventsOf(text: string): number | "max" {
+  if (text === "max") return text;
   if (!/^\d{1,9}(\.\d+)?$/.test(text)) throw new InvalidArgumentError('It must be a number or "max".');
   return Number(text);
 }
