@@ -27,6 +27,8 @@ const result = await runSlowNeighbours({
   rounds: wholeNumber(values, "rounds"),
   phaseSeconds: wholeNumber(values, "seconds"),
   eventsPerSecond: wholeNumber(values, "rate"),
+  timeoutMs: 8000,
+  warms: true,
   judgesLatency: true,
 });
 console.log(tableOf(result));

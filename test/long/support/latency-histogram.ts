@@ -1,7 +1,7 @@
 /** Buckets of one power of two: values are known to 1 part in 64, 1.6 %. */
 const STEPS = 64;
 const STEPS_LOG2 = 6;
-const SIZE = STEPS * 26;
+const SIZE = STEPS * 27;
 
 /**
  * Latencies from 1 µs to an hour in buckets of equal relative width, as in HdrHistogram, so that those of many

@@ -19,6 +19,10 @@ export interface SlowNeighboursOptions {
   readonly rounds: number;
   readonly phaseSeconds: number;
   readonly eventsPerSecond: number;
+  /** `heartbeat.timeout`, by which those that take nothing are ended. */
+  readonly timeoutMs: number;
+  /** Whether a phase comes before those that count. */
+  readonly warms: boolean;
   /** Whether the ratio of the latencies is a promise: not where others use the machine at the same time. */
   readonly judgesLatency: boolean;
 }
@@ -32,7 +36,6 @@ const BULK_BYTES = 60 * 1024;
 const BULK_PER_SECOND = { filling: 50, timed: 2 } as const;
 /** More than the kernel's buffers of one socket and another differ by, so that all can be blocked at the same time. */
 const QUEUE_BYTES = 4 * 1024 * 1024;
-const TIMEOUT_MS = 8000;
 /** Above `heartbeat.timeout`: the precision of the gateway's timers, and of our looking. */
 const GRACE_MS = 1000;
 /** Bulk that is published between two looks, and the share of it that waits when all are blocked; the rest is frames'. */
@@ -67,8 +70,7 @@ interface Round {
 export async function runSlowNeighbours(options: SlowNeighboursOptions): Promise<StormResult> {
   await using scene = await Scene.open(options);
   const rounds: Round[] = [];
-  // What is warmed up by the first of each is not counted.
-  await scene.slowPhase();
+  if (options.warms) await scene.slowPhase();
   for (let round = 1; round <= options.rounds; round++) {
     const slow = await scene.slowPhase();
     rounds.push({ slow, quiet: await scene.quietPhase(slow) });
@@ -112,7 +114,7 @@ class Scene implements AsyncDisposable {
   }
 
   static async open(options: SlowNeighboursOptions): Promise<Scene> {
-    const { readers, slow, processes } = options;
+    const { readers, slow, processes, timeoutMs } = options;
     const clock = new SystemClock();
     await using stack = new AsyncDisposableStack();
     const all = readers + slow;
@@ -121,7 +123,7 @@ class Scene implements AsyncDisposable {
         clock,
         "/slow/*",
         `limits: { connections: ${all}, connectionsPerAddress: ${all}, queueBytes: ${QUEUE_BYTES} }
-heartbeat: { timeout: ${TIMEOUT_MS}ms }`,
+heartbeat: { timeout: ${timeoutMs}ms }`,
       ),
     );
     const tokens = await gateway.tokens(CLIENT_ROLE, all);
@@ -259,7 +261,7 @@ heartbeat: { timeout: ${TIMEOUT_MS}ms }`,
 }
 
 function verdict(
-  { readers, slow, phaseSeconds, judgesLatency }: SlowNeighboursOptions,
+  { readers, slow, phaseSeconds, timeoutMs, judgesLatency }: SlowNeighboursOptions,
   rounds: readonly Round[],
   books: Figures,
 ): StormResult {
@@ -277,7 +279,7 @@ function verdict(
   const worst = (what: (phase: SlowPhase) => number) => Math.max(...rounds.map(({ slow }) => what(slow)));
   const ratios = { median: ratioOf(0.5), p99: ratioOf(0.99) };
   const memoryMax = slow * QUEUE_BYTES;
-  const late = rounds.filter(({ slow }) => slow.endedMs > TIMEOUT_MS + GRACE_MS).length;
+  const late = rounds.filter(({ slow }) => slow.endedMs > timeoutMs + GRACE_MS).length;
   const figures: Figures = {
     "readers, half by each transport": readers,
     "that stop reading": slow,
@@ -295,7 +297,7 @@ function verdict(
     "waiting at most, MiB": worst(({ queuedBytesMax }) => queuedBytesMax) / 2 ** 20,
     "kernel's TCP memory grown by, MiB": worst(({ kernelGrownBytes }) => kernelGrownBytes) / 2 ** 20,
     "ended after all were blocked, at most, ms": worst(({ endedMs }) => endedMs),
-    "deadline (heartbeat.timeout), ms": TIMEOUT_MS,
+    "deadline (heartbeat.timeout), ms": timeoutMs,
     "phases in which they ended too late": late,
     ...books,
   };
