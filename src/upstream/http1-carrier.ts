@@ -21,9 +21,14 @@ class Http1Exchange implements Exchange {
   readonly #socket: Socket;
   readonly #client: Client;
   #over = false;
+  /** What became of the socket itself. undici takes a reset of a response that says `Connection: close` for its end. */
+  #socketError: Error | null = null;
 
   constructor(socket: Socket, { url, headers }: ExchangeRequest, listener: ExchangeListener) {
     this.#socket = socket;
+    socket.once("error", (error) => {
+      this.#socketError = error;
+    });
     this.#client = new Client(url.origin, {
       // Not at once: undici is in the middle of asking.
       connect: (_options, callback) => queueMicrotask(() => callback(null, socket)),
@@ -59,12 +64,18 @@ class Http1Exchange implements Exchange {
       onResponseEnd: () => {
         if (this.#over) return;
         this.destroy();
+        const error = this.#socketError;
+        if (error !== null) {
+          listener.over({ reason: errorReason(error, phase), message: messageOf(error), again: "no" });
+          return;
+        }
         listener.over({ reason: "ended", message: "the feed ended the stream", again: "no" });
       },
       onResponseError: (_controller, error) => {
         if (this.#over) return;
         this.destroy();
-        listener.over({ reason: errorReason(error, phase), message: messageOf(error), again: "no" });
+        const cause = this.#socketError ?? error;
+        listener.over({ reason: errorReason(cause, phase), message: messageOf(cause), again: "no" });
       },
     };
   }

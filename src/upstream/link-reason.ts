@@ -190,7 +190,8 @@ export function errorReason(error: unknown, phase: DialPhase | "open"): LinkReas
   if (code === undefined) {
     // undici gives its parser's errors a code only where it finds one.
     const isParserError = error instanceof Error && error.name === "HTTPParserError";
-    return isParserError ? "protocol" : (causeReason(error, phase) ?? "internal");
+    if (!isParserError) return causeReason(error, phase) ?? "internal";
+    return error.message.includes("Invalid EOF state") ? "truncated" : "protocol";
   }
   const known = REASON_BY_CODE.get(code);
   if (known !== undefined) return known === "reset" && phase === "tls" ? "tls_handshake" : known;
