@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { VirtualClock } from "#base/virtual-clock.ts";
 import { until } from "../helpers/feed-server.ts";
 import { MercureServer, turn } from "../helpers/mercure-server.ts";
 import type { SseClient } from "../helpers/sse-client.ts";
@@ -142,11 +143,31 @@ for (const slowConsumer of ["disconnect", "conflate"] as const) {
       () => (connection?.queuedBytes ?? 0) > 100_000,
       (topic, n) => void server.publish(topic, JSON.stringify({ topic, n, PADDING }), { state: "last" }),
     );
-    server.clock.advance(60_000);
+    // The wheel is late by up to two ticks.
+    server.clock.advance(10_200);
     assert.equal(server.counters.closed.of("sse:slow_consumer"), 1);
     assert.equal(server.registry.size, 0);
   });
 }
+
+test("write deadline: a WebSocket client that takes nothing for heartbeat.timeout is cut then, and not at its next ping", async () => {
+  const clock = new VirtualClock();
+  await using on = await stage({ clock, limits: { queueBytes: 2 ** 30 } });
+  const client = await on.connected();
+  client.say({ id: 2, subscribe: { channel: "/public/x" } });
+  await client.heard();
+  client.socket.pause();
+  const [connection] = on.desk.registry;
+  await publishUntil(
+    () => (connection?.queuedBytes ?? 0) > 100_000,
+    (_, n) => void on.desk.hub.publish({ topics: ["/public/x"], data: JSON.stringify({ n, PADDING }) }),
+  );
+  clock.advance(9_900);
+  assert.equal(connection?.closed, null);
+  clock.advance(300);
+  assert.deepEqual(on.ends(), { "websocket:slow_consumer": 1 });
+  client.socket.destroy();
+});
 
 test("slow neighbours: twenty that never read cost their bounds, and those who read get everything all the while", async () => {
   const queueBytes = 256 * 1024;
