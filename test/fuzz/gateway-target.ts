@@ -31,15 +31,15 @@ export async function openGatewayTarget(): Promise<GatewayTarget> {
     await using recorder = await new Recorder(url).open();
     return await visitAll({ recorder, token, topic: TOPIC });
   })();
-  const sse = stack.use(await new SseClient(url, `match=${TOPIC}`, { token }).opened());
-  const socket = stack.use(await WebSocketClient.signedIn(url, token));
-  await socket.subscribe(TOPIC);
   const memoryAtStart = serverUse(pid)?.memoryBytes ?? 0;
   const { port, hostname } = new URL(url);
+  let subscribers: { readonly sse: SseClient; readonly socket: WebSocketClient } | null = null;
   let inputs = 0;
   let canaries = 0;
 
   const canary = async (): Promise<void> => {
+    assert.ok(subscribers !== null, "prepared");
+    const { sse, socket } = subscribers;
     const data = JSON.stringify({ canary: ++canaries });
     const body = new URLSearchParams({ topic: TOPIC, data });
     const headers = { authorization: `Bearer ${token}` };
@@ -57,9 +57,16 @@ export async function openGatewayTarget(): Promise<GatewayTarget> {
     for (const seen of [sse.events, socket.publications, socket.replies]) seen.length = 0;
   };
 
+  const owned = stack.move();
   const target: FuzzTarget = {
     name: "gateway",
     captures: sessions.map(({ client }) => client),
+    async prepare() {
+      const sse = owned.use(await new SseClient(url, `match=${TOPIC}`, { token }).opened());
+      const socket = owned.use(await WebSocketClient.signedIn(url, token));
+      await socket.subscribe(TOPIC);
+      subscribers = { sse, socket };
+    },
     async check(_input, chunks) {
       const client = connect(Number(port), hostname);
       client.on("error", () => {}).resume();
@@ -72,11 +79,10 @@ export async function openGatewayTarget(): Promise<GatewayTarget> {
       if (++inputs % CANARY_EVERY === 0) await canary();
     },
   };
-  const owned = stack.move();
   return {
     targets: [target],
     async checkAfter() {
-      await canary();
+      if (subscribers !== null) await canary();
       const deadline = AbortSignal.timeout(CANARY_MS_MAX);
       while ((await connections(url)) > 2)
         assert.ok(!deadline.aborted, "connections of inputs are still held");

@@ -7,6 +7,8 @@ export interface FuzzTarget {
   readonly name: string;
   /** Real inputs, which are mutated. */
   readonly captures: readonly Buffer[];
+  /** What has to stand when the first input comes, and could not outlast the fuzzing of other targets, which never waits. */
+  prepare?(): Promise<void>;
   /** Throws when something does not hold. @param chunks the input as a network might cut it */
   check(input: Buffer, chunks: readonly Buffer[]): void | Promise<void>;
 }
@@ -29,6 +31,7 @@ const HEAP_GROWTH_MAX = 64 * 2 ** 20;
  * @throws an error with the smallest input that was found, and the seed and path to replay it
  */
 export async function fuzz(target: FuzzTarget, { seed, ms, path }: FuzzOptions): Promise<number> {
+  await target.prepare?.();
   let cases = 0;
   const before = heapUsed();
   const property = fc.asyncProperty(mutated(target.captures), cuts, async (input, at) => {
