@@ -1,7 +1,8 @@
 /**
  * Loaded into a gateway's process before the program (`--import`), for tests that ask what is alive in it: the program
- * itself has no such door. With `CYCLES_LEAK` it is a bug too, by which such a test shows that it finds bugs: of so many
- * connections one is never let go. Listens on the Unix socket `CYCLES_PROBE`; whoever connects says of which classes, and is answered in JSON.
+ * itself has no such door. Listens on the Unix socket `CYCLES_PROBE`; whoever connects says of which classes, and is
+ * answered in JSON. With `CYCLES_LEAK` it is a bug too, by which such a test shows that it finds bugs: of so many
+ * connections one is never let go.
  */
 import { subscribe } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";

@@ -164,7 +164,7 @@ feeds:
     key: /symbol
     state: last
     pool: { linger: 1s }
-log: { bytesMax: 1MiB, ageMax: 2s }
+log: { bytesMax: 1MiB, ageMax: 1s }
 heartbeat: { interval: 4s, timeout: 2s }
 limits: { connections: 15000, connectionsPerUser: 20000, connectionsPerAddress: 20000, connectionsPerSecond: 100000 }
 `;

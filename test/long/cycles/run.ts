@@ -8,8 +8,11 @@ import { Rig } from "./rig.ts";
 const MB = 1e6;
 /** How long the gateway may take to let go of the last client: header deadlines and farewells run out meanwhile. */
 const REST_WITHIN_MS = 60_000;
-/** Once its descriptors are as few as they get, how long they must stay so. */
-const STEADY_MS = 1500;
+/** Once its descriptors are as few as they were, how long they must stay so: the log's last events grow old meanwhile. */
+const STEADY_MS = 3500;
+
+/** The same at the end of a long run: the sweep looks every minute, and the longest deadline, the library's for close frames, is 30 s. */
+const STEADY_AT_END_MS = 65_000;
 
 export interface CyclesOptions {
   readonly seed: number;
@@ -88,6 +91,7 @@ export async function runCycles(options: CyclesOptions): Promise<CyclesFigures> 
     await atRest(rig, before.descriptors);
     tell(`${done} cycles: ${mb(rig.residentBytes())} MB resident, ${rig.descriptors()} descriptors`);
   }
+  await atRest(rig, before.descriptors, isShort ? 0 : STEADY_AT_END_MS);
   const after = await lookAt(rig, isShort);
   tell(`at the end: ${described(after)}`);
   const [opened = 0, closed = 0, open = 0, reclaimed = 0, slow = 0] = await rig.metric(
@@ -191,12 +195,12 @@ class Events {
 const LOUD = "x".repeat(60_000);
 
 /** The last client is gone, and what was kept for a while on their account. */
-async function atRest(rig: Rig, descriptors: number): Promise<void> {
-  const deadlineMs = performance.now() + REST_WITHIN_MS;
+async function atRest(rig: Rig, descriptors: number, steadyMs = STEADY_MS): Promise<void> {
+  const deadlineMs = performance.now() + REST_WITHIN_MS + steadyMs;
   let restingSinceMs = performance.now();
   while (performance.now() < deadlineMs) {
     if (rig.descriptors() > descriptors) restingSinceMs = performance.now();
-    else if (performance.now() - restingSinceMs > STEADY_MS) return;
+    else if (performance.now() - restingSinceMs > steadyMs) return;
     await tick(50);
   }
 }
