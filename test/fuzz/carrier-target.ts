@@ -76,5 +76,5 @@ async function exchange(port: number): Promise<{ statuses: number[]; data: strin
 }
 
 async function closed(socket: Socket): Promise<void> {
-  if (!socket.closed) await once(socket, "close");
+  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
 }

@@ -69,8 +69,9 @@ export async function openGatewayTarget(): Promise<GatewayTarget> {
     },
     async check(_input, chunks) {
       const client = connect(Number(port), hostname);
+      // A gateway that has had enough may reset; `once` of the events module would take that for its own failure.
       client.on("error", () => {}).resume();
-      const closed = once(client, "close");
+      const closed = new Promise((resolve) => client.once("close", resolve));
       for (const chunk of chunks) client.write(chunk);
       client.end();
       const patience = setTimeout(() => client.destroy(), PATIENCE_MS);
