@@ -90,8 +90,12 @@ describe("link reason", () => {
   test("link reason: each has a meaning, each phase a time-out", () => {
     assert.deepEqual(Object.keys(LINK_REASONS).sort(), Object.values(LinkReason).sort());
     for (const { meaning } of Object.values(LINK_REASONS)) assert.ok(meaning.length > 10);
-    for (const phase of ["dns", "connect", "tls", "headers"] satisfies DialPhase[]) {
-      assert.equal(TIMEOUT_REASONS[phase], `timeout_${phase}`);
-    }
+    const byPhase: Readonly<Record<DialPhase, string>> = {
+      dns: "timeout_dns",
+      connect: "timeout_connect",
+      tls: "timeout_tls",
+      headers: "timeout_headers",
+    };
+    assert.deepEqual(TIMEOUT_REASONS, byPhase);
   });
 });
