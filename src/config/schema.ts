@@ -301,7 +301,7 @@ export const fileSchema = section({
     memory: memory()
       .prefault("80%")
       .describe(
-        "Memory that the process stays below: a share of the cgroup's memory, else the machine's, or a size. At 85% of it no new connections are taken, at 92% log and states are trimmed, at 97% the heaviest connections are sent away.",
+        "Memory that the process stays below: a share of the cgroup's memory, else the machine's, or a size. At 85% of it no new connections are taken; at 92%, or after three seconds of that, log and states are trimmed; at 97% the heaviest connections are sent away.",
       ),
   })
     .prefault({})
