@@ -9,7 +9,7 @@ const MB = 1e6;
 /** How long the gateway may take to let go of the last client: header deadlines and farewells run out meanwhile. */
 const REST_WITHIN_MS = 60_000;
 /** Once its descriptors are as few as they were, how long they must stay so: the log's last events grow old meanwhile. */
-const STEADY_MS = 3500;
+const STEADY_MS = 2500;
 
 /** The same at the end of a long run: the sweep looks every minute, and the longest deadline, the library's for close frames, is 30 s. */
 const STEADY_AT_END_MS = 65_000;
@@ -76,7 +76,7 @@ export async function runCycles(options: CyclesOptions): Promise<CyclesFigures> 
   };
   // A flood, and some of each kind, so that what is made once and kept is made before the first look.
   await floodOf(rig, random, flood);
-  await crowd(Math.min(cycles, isShort ? 500 : 2000));
+  await crowd(Math.min(cycles, isShort ? 300 : 2000));
   await atRest(rig, atStart);
   const before = await lookAt(rig, isShort);
   tell(`after the flood: ${described(before)}`);
