@@ -23,6 +23,7 @@ let door: Door | null = null;
 let random: Random = seededRandom(1);
 let keys: readonly string[] = [];
 let perSecond = 0;
+let isRoaming = true;
 let lastTickMs = clock.monotonicMs();
 let owed = 0;
 
@@ -64,7 +65,7 @@ async function perform(command: FleetCommand): Promise<unknown> {
       random = seededRandom(command.seed);
       keys = command.keys;
       witnesses = witnessesOf(
-        { clock, random, tally, door: () => door },
+        { clock, random, tally, door: () => door, isRoaming: () => isRoaming },
         command.topics,
         (topic) => new Ledger(topic, report),
       );
@@ -75,6 +76,9 @@ async function perform(command: FleetCommand): Promise<unknown> {
     case "turnover":
       perSecond = command.perSecond;
       if (perSecond === 0) for (const visitor of visitors) visitor.dismiss();
+      return null;
+    case "roam":
+      isRoaming = command.isRoaming;
       return null;
     case "await": {
       const behind = () =>

@@ -13,6 +13,8 @@ export type FleetCommand =
     }
   /** So many visits a second; 0: those that are here leave. */
   | { readonly do: "turnover"; readonly perSecond: number }
+  /** Whether witnesses that roam do, or stay. They do to begin with. */
+  | { readonly do: "roam"; readonly isRoaming: boolean }
   /** Answers how many witnesses have not got the last event of their topic: as soon as none, at the latest after a time. */
   | { readonly do: "await"; readonly last: Readonly<Record<string, number>>; readonly withinMs: number }
   /** Answers a `FleetReport`. */

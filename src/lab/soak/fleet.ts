@@ -40,6 +40,11 @@ export class Fleet implements AsyncDisposable {
     await this.#ask({ do: "turnover", perSecond });
   }
 
+  /** Whether witnesses that roam leave now and then; else they stay. */
+  async roam(isRoaming: boolean): Promise<void> {
+    await this.#ask({ do: "roam", isRoaming });
+  }
+
   /** How many witnesses lack the last event of their topic when all have it, or when the time is over. */
   async behind(last: Readonly<Record<string, number>>, withinMs: number): Promise<number> {
     return await this.#asker.ask<number>(

@@ -262,7 +262,10 @@ class Soak implements AsyncDisposable {
     }
     await this.#untilMs(phase.toMs);
     await this.#checkAdmission(phase.kind);
-    if (phase.kind === "calm") this.#publisher.resume();
+    if (phase.kind === "calm") {
+      this.#publisher.resume();
+      await this.#fleet.roam(true);
+    }
   }
 
   async #begin(isTls: boolean): Promise<void> {
@@ -284,6 +287,7 @@ class Soak implements AsyncDisposable {
   /** No event comes any more: by and by every witness has all of them, and the gateway has the witnesses alone. */
   async #settle(): Promise<void> {
     await this.#publisher.pause();
+    await this.#fleet.roam(false);
     this.#upstream.publishRound();
     const last = { ...this.#upstream.lastOfEach(), [NEWS]: this.#publisher.lastConfirmed };
     const behind = await this.#fleet.behind(last, CALM_MS_MAX);

@@ -10,6 +10,8 @@ export interface WitnessContext {
   readonly random: Random;
   readonly tally: FleetTally;
   readonly door: () => Door | null;
+  /** Whether those that roam leave now; else they stay, and come if they are away. */
+  readonly isRoaming: () => boolean;
 }
 
 /** When one that was cut comes back, and how long one that roams is here and away, in milliseconds. */
@@ -75,11 +77,7 @@ export class Witness implements ClientOwner {
     this.#isLetIn = true;
     this.#context.tally.letIn++;
     this.#timer?.cancel();
-    if (!this.#roams) return;
-    this.#timer = this.#context.clock.after(this.#draw(HERE_MS), () => {
-      this.#drop(this.#context.random() < 0.5 ? "reset" : "orderly");
-      this.#comeBackAfter(AWAY_MS);
-    });
+    if (this.#roams) this.#stay();
   }
 
   notLetIn(why: string): void {
@@ -113,6 +111,18 @@ export class Witness implements ClientOwner {
     this.#isLetIn = false;
     tally.over++;
     this.#comeBackAfter(BACK_MS);
+  }
+
+  #stay(): void {
+    const { clock, random, isRoaming } = this.#context;
+    this.#timer = clock.after(this.#draw(HERE_MS), () => {
+      if (!isRoaming()) {
+        this.#stay();
+        return;
+      }
+      this.#drop(random() < 0.5 ? "reset" : "orderly");
+      this.#comeBackAfter(AWAY_MS);
+    });
   }
 
   #drop(how: "orderly" | "reset"): void {
