@@ -15,6 +15,7 @@ import { type Phase, type PhaseKind, planPhases } from "./plan.ts";
 import { Publisher } from "./publisher.ts";
 import type { Line, Note, Sample, Totals } from "./sample.ts";
 import { Station } from "./station.ts";
+import { turnoverPerSecond } from "./turnover.ts";
 import { Upstream } from "./upstream.ts";
 import { Watch } from "./watch.ts";
 
@@ -54,21 +55,8 @@ export interface SoakRecord {
 /** The directory holds another run, or none. */
 export class SoakDirectoryError extends Error {}
 
-/** Connections that come in a second of ordinary life; `compress` multiplies it. */
-const CONNECTIONS_PER_SECOND = 8.6;
 const KEYS = 60;
 const NEWS = "/news/soak";
-const TURNOVER_FACTORS: Partial<Record<PhaseKind, number>> = {
-  churn: 1.35,
-  flood: 0.8,
-  calm: 0,
-  drain: 0.3,
-  drain_to_tls: 0.3,
-  crash: 0.3,
-};
-/** TLS handshakes cost both sides many times what the rest of a connection does. */
-const TLS_FACTOR = 0.25;
-const FASTEST_FACTOR = 2;
 const RESTARTS: ReadonlySet<PhaseKind> = new Set(["drain", "drain_to_tls", "crash"]);
 /** A machine that has no processor left answers one or the other too late; they come back. */
 const REFUSED_SHARE = 1 / 5000;
@@ -346,14 +334,14 @@ class Soak implements AsyncDisposable {
 
   /** Sets how many connections come in a second, so that all are there at the end. */
   async #turnover(): Promise<void> {
-    const { durationMs, compress } = this.#settings;
-    const factor = (TURNOVER_FACTORS[this.#phase] ?? 1) * (this.#station.isTls ? TLS_FACTOR : 1);
-    const usual = CONNECTIONS_PER_SECOND * compress;
-    const wanted = (usual * durationMs) / 1000;
-    const leftS = Math.max(1, (durationMs - this.#atMs) / 1000);
-    const { begun } = this.#watch.totals().fleet;
-    const needed = Math.min(usual * FASTEST_FACTOR, Math.max(0, wanted - begun) / leftS);
-    await this.#fleet.turnover(factor === 0 ? 0 : needed * factor);
+    const perSecond = turnoverPerSecond({
+      ...this.#settings,
+      atMs: this.#atMs,
+      begun: this.#watch.totals().fleet.begun,
+      phase: this.#phase,
+      isTls: this.#station.isTls,
+    });
+    await this.#fleet.turnover(perSecond);
   }
 
   /** One sample at a time; a look that fails because the life ends meanwhile is none. */
