@@ -21,6 +21,8 @@ export interface OwnGatewayOptions {
   readonly tls: { readonly cert: string; readonly key: string } | null;
   /** More of its configuration, as YAML. Default none. */
   readonly more?: string;
+  /** Options of Node for its process, such as `--max-old-space-size=96`. Default none. */
+  readonly nodeOptions?: readonly string[];
 }
 
 const START_MS_MAX = 20_000;
@@ -36,7 +38,7 @@ export async function startOwnGateway(options: OwnGatewayOptions): Promise<OwnGa
     const issued = await issueToken(loadConfig(file), { role: ROLE, name: ROLE, ttlMs: TOKEN_TTL_MS });
     const unbuilt = import.meta.url.endsWith(".ts");
     const child = fork(fileURLToPath(new URL(unbuilt ? "./main.ts" : "./main.js", import.meta.url)), [file], {
-      execArgv: unbuilt ? ["--conditions=streamkeeper-source"] : [],
+      execArgv: [...(unbuilt ? ["--conditions=streamkeeper-source"] : []), ...(options.nodeOptions ?? [])],
       // Its log is written, as it costs what it costs, and not shown; what it says at its death is.
       stdio: ["ignore", "ignore", "ignore", "ipc"],
     });
