@@ -1,6 +1,6 @@
 /**
  * Leak detection on whole gateways: each seeded leak has to be found by a soak and named in its report, and a soak of
- * the same length without one has to find none. Takes about a minute and a quarter for each.
+ * the same length without one has to find none. Takes about a minute and a half for each.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -14,8 +14,8 @@ import { run } from "../helpers/program.ts";
 const directory = mkdtempSync(join(tmpdir(), "streamkeeper-leaks-"));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
-/** 72 seconds, 260 connections a second. */
-const LENGTH = ["--hours", "0.02", "--compress", "30"];
+/** 90 seconds, 260 connections a second. */
+const LENGTH = ["--hours", "0.025", "--compress", "30"];
 
 /** What of each leak has to stand in the report: the class that grows, and what holds it. */
 const NAMES: Readonly<Record<SeededLeak, RegExp>> = {

@@ -18,7 +18,7 @@ export interface SnapshotPair {
 const JUDGE_EVERY = 4;
 const PAIRS_MAX = 3;
 /** Between the two snapshots: so many connections, or the time. */
-const CONNECTIONS_BETWEEN = 8000;
+const CONNECTIONS_BETWEEN = 5000;
 const BETWEEN_MS_MAX = 40_000;
 /** After a pair, before the next is thought of. */
 const REST_MS = 10 * 60_000;
@@ -55,6 +55,11 @@ export class Investigation {
       await this.#judge(sample);
   }
 
+  /** No sample comes after this one. */
+  async finish(sample: Sample): Promise<void> {
+    await this.#close(sample, true);
+  }
+
   async #judge(sample: Sample): Promise<void> {
     if (this.pairs.length >= PAIRS_MAX) return;
     const found = suspicions(warmed(this.#life, this.#warmUpMs).map(lookOf));
@@ -69,7 +74,7 @@ export class Investigation {
     this.#open = { life: sample.life, atMs: sample.atMs, opened: sample.inside.opened, file, suspected };
   }
 
-  async #close(sample: Sample): Promise<void> {
+  async #close(sample: Sample, isLast = false): Promise<void> {
     const open = this.#open;
     if (open === null) return;
     const connections = sample.inside.opened - open.opened;
@@ -78,7 +83,8 @@ export class Investigation {
       this.#open = null;
       return;
     }
-    if (connections < CONNECTIONS_BETWEEN && sample.atMs - open.atMs < BETWEEN_MS_MAX) return;
+    const isFar = connections >= CONNECTIONS_BETWEEN || sample.atMs - open.atMs >= BETWEEN_MS_MAX;
+    if (!isFar && !isLast) return;
     const after = open.file.replace("-before.", "-after.");
     await this.#station.gateway?.snapshot(after);
     this.#note(

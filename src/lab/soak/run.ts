@@ -201,6 +201,7 @@ class Soak implements AsyncDisposable {
     if (this.#phase !== "calm") await this.#live({ kind: "calm", fromMs: this.#atMs, toMs: this.#atMs });
     await this.#sample();
     await this.#sampling;
+    if (this.#watch.last !== undefined) await this.#investigation.finish(this.#watch.last);
     await this.#fleet.point(null);
     await this.#endLife(() => this.#station.drain());
     this.#note("end", isInterrupted ? "interrupted" : "its time is over");
