@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { once } from "node:events";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { Http2ServerRequest } from "node:http2";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { connect } from "node:tls";
 import { promisify } from "node:util";
+import { queryObjects } from "node:v8";
+import { WebSocket } from "ws";
 import type { Gateway } from "#app/gateway.ts";
+import { SseConnection } from "#downstream/sse-connection.ts";
 import { until } from "../helpers/feed-server.ts";
 import { openGateway, PASSWORD } from "../helpers/gateway.ts";
 import { Http2Client } from "../helpers/http2-client.ts";
@@ -14,6 +21,7 @@ const FIXTURES = new URL("../fixtures/tls/", import.meta.url).pathname;
 const ca = readFileSync(`${FIXTURES}ca.crt`);
 const TLS = `tls: { cert: ${FIXTURES}good.crt, key: ${FIXTURES}good.key }`;
 const CANCEL = 8;
+const ENHANCE_YOUR_CALM = 11;
 
 const openSecure = (more = "", listen?: string): Promise<Gateway> =>
   openGateway(`${TLS}\n${more}`, {}, listen);
@@ -107,8 +115,11 @@ test("HTTP/2: twenty streams share a session, each gets its own topic's events, 
     streams.map(({ data }) => data[0]),
     Array.from({ length: 20 }, (_, index) => `of ${index}`),
   );
-  for (const { stream } of streams) stream.close(CANCEL);
+  for (const { stream } of streams.splice(0)) stream.close(CANCEL);
   await gone(gateway);
+  const live = () => [SseConnection, Http2ServerRequest].map((one) => queryObjects(one, { format: "count" }));
+  await until("their objects are gone", () => live().every((count) => count === 0));
+  assert.equal(gateway.stats().sessions, 1, "though their session is still there");
 });
 
 test("HTTP/2: a stream that is not read ends as slow, and its session's other streams go on", async () => {
@@ -166,7 +177,7 @@ test("HTTP/2: a drain ends streams with a time to come back, then the session, a
   await until("no session", () => gateway.stats().sessions === 0);
 });
 
-test("HTTP/2: one cursor: what is missed on HTTP/2 is read on HTTP/1.1, then on HTTP/2 again", async () => {
+test("HTTP/2: one cursor: what is missed on HTTP/2 is read on HTTP/1.1, on WebSocket, then on HTTP/2 again", async () => {
   await using gateway = await openSecure();
   await using client = await Http2Client.dial(gateway.url);
   const first = await client.follow("match=/public/x");
@@ -178,11 +189,39 @@ test("HTTP/2: one cursor: what is missed on HTTP/2 is read on HTTP/1.1, then on 
   const second = await http1Events(gateway, first.lastId, 1);
   assert.deepEqual(second.data, ["2"]);
   gateway.hub.publish({ topics: ["/public/x"], data: "3" });
-  const third = await client.follow("match=/public/x", { "last-event-id": second.lastId });
-  await until("3", () => third.data.length > 0);
-  assert.deepEqual(third.data, ["3"]);
-  assert.equal(third.headers["mercure-last-event-id"], second.lastId);
+  const offset = await webSocketOffset(gateway, second.lastId, ["3"]);
+  gateway.hub.publish({ topics: ["/public/x"], data: "4" });
+  const lastId = second.lastId.replace(/\d+$/, String(offset));
+  const fourth = await client.follow("match=/public/x", { "last-event-id": lastId });
+  await until("4", () => fourth.data.length > 0);
+  assert.deepEqual(fourth.data, ["4"]);
+  assert.equal(fourth.headers["mercure-last-event-id"], lastId);
 });
+
+/** Recovers these events over WebSocket from a cursor on; answers the offset of the last. */
+async function webSocketOffset(gateway: Gateway, lastId: string, expected: string[]): Promise<number> {
+  const [, epoch, offset] = /^#(.*)\.(\d+)$/.exec(lastId) ?? [];
+  const url = `${gateway.url.replace("https", "wss").replace("127.0.0.1", "localhost")}/connection/websocket`;
+  const socket = new WebSocket(url, "centrifuge-json", { ca });
+  let text = "";
+  socket.on("message", (message) => {
+    text += `${message}\n`;
+  });
+  await once(socket, "open");
+  const subscribe = { channel: "/public/x", recover: true, epoch, offset: Number(offset) };
+  socket.send(`{"id":1,"connect":{}}\n${JSON.stringify({ id: 2, subscribe })}`);
+  await until("the recovery", () => text.includes('"recovered":'));
+  const line = text.split("\n").find((each) => each.includes('"recovered":')) as string;
+  const { recovered, publications } = JSON.parse(line).subscribe;
+  assert.equal(recovered, true);
+  assert.deepEqual(
+    publications.map(({ data }: { data: number }) => String(data)),
+    expected,
+  );
+  socket.close();
+  await once(socket, "close");
+  return publications.at(-1).offset;
+}
 
 /** Reads so many events over HTTP/1.1 from a cursor on. */
 async function http1Events(gateway: Gateway, lastId: string, count: number) {
@@ -209,6 +248,45 @@ async function http1Events(gateway: Gateway, lastId: string, count: number) {
     lastId: Array.from(text.matchAll(/^id: (.*)$/gm), ([, id]) => id as string).at(-1) as string,
   };
 }
+
+test("HTTP/2: a session that floods ends with its streams, each as too_many_requests", async () => {
+  await using gateway = await openSecure();
+  await using client = await Http2Client.dial(gateway.url);
+  const events = await client.follow("match=/public/x");
+  const ping = () => !client.session.destroyed && client.session.ping(() => {});
+  await until("the end", () => {
+    ping();
+    return events.stream.closed;
+  });
+  await gone(gateway);
+  assert.deepEqual(new Set(client.goaways), new Set([ENHANCE_YOUR_CALM]));
+  const metrics = await metricsOf(gateway);
+  assert.match(metrics, /connections_closed_total\{transport="sse",reason="too_many_requests"\} 1/);
+  assert.match(metrics, /errors_total\{room="listener",code="http2_flood"\} 1/);
+});
+
+test("HTTP/2: a reload puts a new certificate in force for sessions to come, and keeps those that are", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "streamkeeper-h2-"));
+  const put = (pair: string) => {
+    for (const kind of ["crt", "key"])
+      copyFileSync(`${FIXTURES}${pair}.${kind}`, join(directory, `pair.${kind}`));
+  };
+  try {
+    put("good");
+    const files = `{ cert: ${directory}/pair.crt, key: ${directory}/pair.key }`;
+    await using gateway = await openGateway(`tls: ${files}`);
+    await using before = await Http2Client.dial(gateway.url);
+    const events = await before.follow("match=/public/x");
+    put("next");
+    assert.ok(gateway.reload());
+    await using after = await Http2Client.dial(gateway.url);
+    assert.notEqual(after.serialNumber, before.serialNumber);
+    gateway.hub.publish({ topics: ["/public/x"], data: "still here" });
+    await until("the event", () => events.data.includes("still here"));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
 
 test("HTTP/2: switched off, it is not offered and HTTP/1.1 is spoken", async () => {
   await using gateway = await openSecure("", "http2: false");

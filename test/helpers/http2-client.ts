@@ -5,7 +5,7 @@ import {
   type OutgoingHttpHeaders,
 } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import { until } from "./feed-server.ts";
 import { tlsFixture } from "./http2-feed.ts";
 
@@ -46,6 +46,11 @@ export class Http2Client implements AsyncDisposable {
       session.once("close", () => reject(new Error("closed before its settings came")));
     });
     return client;
+  }
+
+  /** Of the gateway's certificate. */
+  get serialNumber(): string {
+    return (this.session.socket as TLSSocket).getPeerCertificate().serialNumber;
   }
 
   /** A stream of events. */
