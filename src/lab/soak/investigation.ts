@@ -17,13 +17,15 @@ export interface SnapshotPair {
 /** Series are judged at each of so many samples. */
 const JUDGE_EVERY = 4;
 const PAIRS_MAX = 3;
-/** Between the two snapshots: so many connections, or the time. */
-const CONNECTIONS_BETWEEN = 5000;
-const BETWEEN_MS_MAX = 40_000;
-/** After a pair, before the next is thought of. */
+/** After a pair, before the next is thought of, in milliseconds. */
 const REST_MS = 10 * 60_000;
 
-/** Takes two heap snapshots when something is suspected to leak. They are read when the run is over. */
+/**
+ * Takes two heap snapshots when something is suspected to leak: in calm, when nobody but the witnesses is there, so that
+ * what is alive by right is the same. They are read when the run is over.
+ *
+ *     nothing suspected ──> suspected ──calm──> first taken ──calm, same life──> second taken ──> nothing suspected
+ */
 export class Investigation {
   readonly pairs: SnapshotPair[] = [];
   readonly #station: Station;
@@ -31,7 +33,8 @@ export class Investigation {
   readonly #warmUpMs: number;
   readonly #note: (what: Note["what"], text: string) => void;
   #life: Sample[] = [];
-  #open: { life: number; atMs: number; opened: number; file: string; suspected: string[] } | null = null;
+  #suspected: string[] = [];
+  #first: { readonly life: number; readonly opened: number; readonly file: string } | null = null;
   #restUntilMs = 0;
 
   constructor(
@@ -46,54 +49,54 @@ export class Investigation {
     this.#note = note;
   }
 
-  /** Takes in a sample, and does what it asks for. */
-  async consider(sample: Sample): Promise<void> {
-    if (this.#life[0]?.life !== sample.life) this.#life = [];
+  /** Takes in a sample. */
+  consider(sample: Sample): void {
+    if (this.#life[0]?.life !== sample.life) {
+      this.#life = [];
+      this.#suspected = [];
+      this.#forgetFirst();
+    }
     this.#life.push(sample);
-    if (this.#open !== null) await this.#close(sample);
-    else if (this.#life.length % JUDGE_EVERY === 0 && sample.atMs >= this.#restUntilMs)
-      await this.#judge(sample);
-  }
-
-  /** No sample comes after this one. */
-  async finish(sample: Sample): Promise<void> {
-    await this.#close(sample, true);
-  }
-
-  async #judge(sample: Sample): Promise<void> {
-    if (this.pairs.length >= PAIRS_MAX) return;
+    const isAwake = this.#suspected.length === 0 && sample.atMs >= this.#restUntilMs;
+    if (!isAwake || this.#life.length % JUDGE_EVERY !== 0 || this.pairs.length >= PAIRS_MAX) return;
     const found = suspicions(warmed(this.#life, this.#warmUpMs).map(lookOf));
     if (found.length === 0) return;
-    const suspected = found.map(
+    this.#suspected = found.map(
       ({ what, slope, slopePerConnection }) =>
         `${what}: ${slope.slope.toPrecision(3)} a second (95 %: ${slope.low.toPrecision(3)} to ${slope.high.toPrecision(3)}), ${slopePerConnection.toPrecision(3)} a connection`,
     );
-    this.#note("suspicion", suspected.join("; "));
-    const file = join(this.#dir, `suspicion-${this.pairs.length + 1}-before.heapsnapshot`);
-    await this.#station.gateway?.snapshot(file);
-    this.#open = { life: sample.life, atMs: sample.atMs, opened: sample.inside.opened, file, suspected };
+    this.#note("suspicion", this.#suspected.join("; "));
   }
 
-  async #close(sample: Sample, isLast = false): Promise<void> {
-    const open = this.#open;
-    if (open === null) return;
-    const connections = sample.inside.opened - open.opened;
-    if (sample.life !== open.life) {
-      rmSync(open.file, { force: true });
-      this.#open = null;
+  /** It is calm, and all visitors are gone. */
+  async lookInCalm(atMs: number): Promise<void> {
+    const { gateway, lives } = this.#station;
+    if (this.#suspected.length === 0 || gateway === null) return;
+    const { opened } = await gateway.sample(null);
+    if (this.#first === null) {
+      const file = join(this.#dir, `suspicion-${this.pairs.length + 1}-before.heapsnapshot`);
+      await gateway.snapshot(file);
+      this.#first = { life: lives, opened, file };
+      this.#note("snapshots", "the first was taken");
       return;
     }
-    const isFar = connections >= CONNECTIONS_BETWEEN || sample.atMs - open.atMs >= BETWEEN_MS_MAX;
-    if (!isFar && !isLast) return;
-    const after = open.file.replace("-before.", "-after.");
-    await this.#station.gateway?.snapshot(after);
-    this.#note(
-      "snapshots",
-      `${connections} connections lie between the two of ${open.suspected.length} suspicions`,
-    );
-    const { atMs, file, suspected } = open;
-    this.pairs.push({ atMs, before: file, after, connections, suspected });
-    this.#open = null;
-    this.#restUntilMs = sample.atMs + REST_MS;
+    const { file, life, opened: openedBefore } = this.#first;
+    if (life !== lives) {
+      this.#forgetFirst();
+      return;
+    }
+    const after = file.replace("-before.", "-after.");
+    await gateway.snapshot(after);
+    const connections = opened - openedBefore;
+    this.#note("snapshots", `the second was taken, ${connections} connections after the first`);
+    this.pairs.push({ atMs, before: file, after, connections, suspected: this.#suspected });
+    this.#first = null;
+    this.#suspected = [];
+    this.#restUntilMs = atMs + REST_MS;
+  }
+
+  #forgetFirst(): void {
+    if (this.#first !== null) rmSync(this.#first.file, { force: true });
+    this.#first = null;
   }
 }

@@ -201,7 +201,6 @@ class Soak implements AsyncDisposable {
     if (this.#phase !== "calm") await this.#live({ kind: "calm", fromMs: this.#atMs, toMs: this.#atMs });
     await this.#sample();
     await this.#sampling;
-    if (this.#watch.last !== undefined) await this.#investigation.finish(this.#watch.last);
     await this.#fleet.point(null);
     await this.#endLife(() => this.#station.drain());
     this.#note("end", isInterrupted ? "interrupted" : "its time is over");
@@ -228,6 +227,7 @@ class Soak implements AsyncDisposable {
     switch (phase.kind) {
       case "calm":
         await this.#settle();
+        await this.#investigation.lookInCalm(this.#atMs);
         break;
       case "reload":
         this.#station.reload();
@@ -359,7 +359,7 @@ class Soak implements AsyncDisposable {
       if (sample === null) return;
       this.#journal.write(sample);
       this.#options.onSample(sample, this.#settings);
-      await this.#investigation.consider(sample);
+      this.#investigation.consider(sample);
     } catch (thrown) {
       if (gateway?.isRunning === true && gateway === this.#station.gateway)
         this.#break({ promise: "process", detail: `it could not be looked at: ${messageOf(thrown)}` });

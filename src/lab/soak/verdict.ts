@@ -35,16 +35,19 @@ export interface Verdict {
   readonly findings: readonly Finding[];
 }
 
-/** Fewer samples of a life are not judged. */
+/** Fewer samples of a life are not judged, nor is a short part of the run: how many are connected is no trend. */
 const SAMPLES_MIN = 12;
+const LIFE_MS_MIN = 8 * 60_000;
+const LIFE_SHARE_MIN = 0.4;
 const EXAMPLES_MAX = 10;
 
 /** Judges a run. Pure. */
 export function judge(record: SoakRecord, findings: readonly Finding[]): Verdict {
   const samples = record.lines.filter((line) => line.kind === "sample");
+  const leastMs = Math.min(LIFE_MS_MIN, record.tookMs * LIFE_SHARE_MIN);
   const lives = livesOf(samples)
     .map((life) => warmed(life, record.warmUpMs))
-    .filter(({ length }) => length >= SAMPLES_MIN);
+    .filter((life) => life.length >= SAMPLES_MIN && lengthMs(life) >= leastMs);
   const grown = lives.flatMap((life) => suspicions(life.map(lookOf)));
   const leaks = [
     ...grown.map(
@@ -86,11 +89,15 @@ function slopeOver(
   return pooled(lives.map((life) => slopeOf(series(life))).filter((slope) => slope !== null));
 }
 
+function lengthMs(life: readonly Sample[]): number {
+  return (life.at(-1)?.lifeMs ?? 0) - (life[0]?.lifeMs ?? 0);
+}
+
 /** A snapshot takes memory many times the heap's, which the system keeps giving the process. */
 function beforeSnapshots(life: readonly Sample[], { lines }: SoakRecord): readonly Sample[] {
   const first = life[0]?.atMs ?? 0;
   const snapshot = lines.find(
-    (line) => line.kind === "note" && line.what === "suspicion" && line.atMs >= first,
+    (line) => line.kind === "note" && line.what === "snapshots" && line.atMs >= first,
   );
   return snapshot === undefined ? life : life.filter(({ atMs }) => atMs <= snapshot.atMs);
 }
