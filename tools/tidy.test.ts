@@ -112,8 +112,10 @@ test("tidy: no file is longer than it should be", () => {
 });
 
 test("tidy: every dependency has its reason in docs/dependencies.md, and no other stands there", () => {
-  const { dependencies, devDependencies } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8"));
-  const names = [...Object.keys(dependencies), ...Object.keys(devDependencies)];
+  const names = ["package.json", "dashboard/package.json"].flatMap((path) => {
+    const { dependencies = {}, devDependencies } = JSON.parse(readFileSync(`${ROOT}${path}`, "utf8"));
+    return [...Object.keys(dependencies), ...Object.keys(devDependencies)];
+  });
   const rows = readFileSync(`${ROOT}docs/dependencies.md`, "utf8").matchAll(/^\| `([^`]+)` \| (.+) \|$/gm);
   const reasons = new Map([...rows].map(([, name, reason]) => [name as string, reason as string]));
   none([

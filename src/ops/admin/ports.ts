@@ -11,7 +11,6 @@ export type SubscriberItem = Of<typeof S.Subscriber>;
 export type FeedItem = Of<typeof S.Feed>;
 export type LinkItem = Of<typeof S.Link>;
 export type LinkBandItem = Of<typeof S.LinkBand>;
-export type SessionItem = Of<typeof S.Session>;
 export type ErrorsAnswer = Of<typeof S.Errors>;
 
 /**

@@ -12,19 +12,19 @@ const ms = (what: string) => z.number().meta({ description: `${what}, in millise
 const transport = z.enum(["sse", "websocket"]);
 const perTransport = z.object({ sse: count(), websocket: count() });
 
-export const Reason = z
+export const Finding = z
   .object({
     code: z.string(),
     severity: z.enum(["failure", "warning"]),
     message: z.string().meta({ description: "what is wrong and what to do, for people" }),
   })
-  .meta({ id: "Reason" });
+  .meta({ id: "Finding" });
 
 export const Health = z
   .object({
     level: z.enum(["well", "warning", "failure"]),
     sentence: z.string().meta({ description: "the answer to: is all well? In one sentence" }),
-    reasons: z.array(Reason),
+    reasons: z.array(Finding),
   })
   .meta({ id: "Health" });
 
