@@ -12,6 +12,7 @@ import { addLoadCommand } from "./load.ts";
 import { addLoginCommand } from "./login.ts";
 import { ensureMemoryOptions } from "./memory-options.ts";
 import { addServeCommand } from "./serve.ts";
+import { addSimulateCommand } from "./simulate.ts";
 import { addSoakCommand } from "./soak.ts";
 import { addTokenCommand } from "./token.ts";
 import { addUserCommand } from "./user.ts";
@@ -38,6 +39,7 @@ for (const add of [
   addConfigCommand,
   addLoadCommand,
   addSoakCommand,
+  addSimulateCommand,
 ]) {
   add(program);
 }

@@ -1,0 +1,162 @@
+import type { FeedStats } from "#upstream/ports.ts";
+import type { Client } from "./client.ts";
+import { FEED_CALM_MS, type FeedOrigin } from "./feed-origin.ts";
+import type { GatewayLife } from "./gateway-life.ts";
+import type { Scenario } from "./scenario.ts";
+import { HIGH_WATER_BYTES } from "./simulated-socket.ts";
+import type { World } from "./world.ts";
+
+/** Between two looks at everything that takes longer than a step may, in milliseconds. */
+export const PULSE_MS = 10_000;
+
+/** A feed's event must be published so soon while all is well, in milliseconds. */
+const PUBLISHED_MS = 10_000;
+/** A key may be without a link for so long: it is gathered, or asked for apart, in milliseconds. */
+const HOMELESS_MS = 180_000;
+/** The longest a link may wait, in milliseconds: `Retry-After` of a run, backoff and the breaker's pause. */
+const WAIT_MS_MAX = 120_000;
+
+/** What must be so, at each step and at each pulse, whatever has happened. */
+export class Checks {
+  readonly #world: World;
+  readonly #scenario: Scenario;
+  readonly #origins: ReadonlyMap<string, FeedOrigin>;
+  /** Since when a feed's keys have had no link; by feed. */
+  readonly #homelessSinceMs = new Map<string, number>();
+  readonly #retries = new Map<string, { count: number; atMs: number }>();
+  /** Since when a key is wanted without a break; by topic. */
+  readonly #wantedSinceMs = new Map<string, number>();
+
+  constructor(world: World, scenario: Scenario, origins: ReadonlyMap<string, FeedOrigin>) {
+    this.#world = world;
+    this.#scenario = scenario;
+    this.#origins = origins;
+  }
+
+  /** After each step; cheap. */
+  step(life: GatewayLife): void {
+    const { counters, registry, hub } = life;
+    const { limits, log } = this.#scenario;
+    const drift = counters.opened.total - counters.closed.total - registry.size;
+    if (drift !== 0) this.#breaks("books", `opened less closed is off by ${drift}`);
+    for (const connection of registry) {
+      const { queuedBytes } = connection;
+      if (queuedBytes > limits.queueBytes + QUEUE_SLACK_BYTES) {
+        this.#breaks("bounds", `${queuedBytes} bytes wait for connection ${connection.id}`);
+      }
+    }
+    // What is encoded for a replay counts until the next event or second.
+    if (hub.stats().logBytes > 2 * log.bytesMax)
+      this.#breaks("bounds", `the log has ${hub.stats().logBytes} bytes`);
+    if (registry.size > limits.connections) this.#breaks("bounds", `${registry.size} connections are open`);
+    for (const { name, settings } of this.#scenario.feeds) {
+      const network = life.networkOf(name);
+      if (network !== null && network.sockets > settings.pool.linksMax + 1) {
+        this.#breaks("links", `${name} has ${network.sockets} links; linksMax is ${settings.pool.linksMax}`);
+      }
+    }
+    for (const feed of life.feedDesk.feeds) this.#retry(feed.name, feed.counters.reconnects.total);
+  }
+
+  /** Every ten seconds. */
+  pulse(life: GatewayLife, clients: readonly Client[]): void {
+    for (const client of clients) client.check();
+    if (!life.isServing) return;
+    this.#sums(life);
+    for (const feed of life.feedDesk.feeds) {
+      const origin = this.#origins.get(feed.name);
+      if (origin !== undefined) this.#feed(life, feed.stats(), origin);
+    }
+  }
+
+  /** Two links that try again in the very same instant were not spread by chance. */
+  #retry(feed: string, count: number): void {
+    const { nowMs } = this.#world;
+    const before = this.#retries.get(feed);
+    if (before === undefined || count <= before.count) {
+      this.#retries.set(feed, {
+        count,
+        atMs: before === undefined || count < before.count ? nowMs : before.atMs,
+      });
+      return;
+    }
+    if (before.atMs === nowMs) this.#breaks("jitter", `two links of ${feed} try again in the same instant`);
+    before.count = count;
+    before.atMs = nowMs;
+  }
+
+  #sums({ hub, registry }: GatewayLife): void {
+    const { listed, counted } = hub.countSubscribers();
+    const { wrong, drift, subscribers } = registry.audit();
+    if (listed !== counted || subscribers !== listed) {
+      this.#breaks(
+        "books",
+        `the hub counts ${counted} subscribers, lists ${listed}; connections have ${subscribers}`,
+      );
+    }
+    if (wrong.length > 0 || drift !== 0)
+      this.#breaks("books", `the registry is wrong in ${wrong.join()} ${drift}`);
+  }
+
+  #feed(life: GatewayLife, stats: FeedStats, origin: FeedOrigin): void {
+    const { plan } = origin;
+    const { nowMs } = this.#world;
+    const topicOf = (key: string) => plan.settings.topic.replace("{key}", key);
+    const wanted = plan.keys.filter((key) => isSubscribed(life, topicOf(key)));
+    const isKeyed = plan.settings.addressing !== "none";
+    if (isKeyed && stats.keysWanted !== wanted.length) {
+      this.#breaks("books", `${plan.name} wants ${stats.keysWanted} keys; ${wanted.length} have subscribers`);
+    }
+    this.#attempts(stats, plan.name, isKeyed);
+    for (const key of plan.keys) {
+      const topic = topicOf(key);
+      if (isKeyed && !wanted.includes(key)) {
+        this.#wantedSinceMs.delete(topic);
+        continue;
+      }
+      const sinceMs = this.#wantedSinceMs.get(topic) ?? nowMs;
+      this.#wantedSinceMs.set(topic, sinceMs);
+      const calmSinceMs = Math.max(sinceMs, origin.troubledAtMs, life.bornMs, life.reloadedAtMs);
+      if (nowMs - calmSinceMs < FEED_CALM_MS) continue;
+      const due = origin.countBefore(key, nowMs - PUBLISHED_MS);
+      // Only what came since all is well must be here.
+      if (due <= origin.countBefore(key, calmSinceMs + FEED_CALM_MS - PULSE_MS)) continue;
+      const published = life.book.lastOf(topic) ?? 0;
+      if (published < due)
+        this.#breaks("late", `${topic} ${due} was sent by its feed; ${published} was published last`);
+    }
+  }
+
+  #attempts(stats: FeedStats, feed: string, isKeyed: boolean): void {
+    const { nowMs } = this.#world;
+    const { links, keysWanted, keysLingering, keysQuarantined } = stats;
+    for (const { id, state, nextAttemptMs } of links) {
+      const isTrying = state === "open" || state === "connecting";
+      if (isTrying || (nextAttemptMs !== null && nextAttemptMs <= WAIT_MS_MAX)) continue;
+      this.#breaks("attempt", `link ${id} of ${feed} is ${state} and tries again in ${nextAttemptMs} ms`);
+    }
+    const placed = links.reduce((sum, { keys }) => sum + keys, 0) + keysQuarantined;
+    const isHome = isKeyed ? placed >= keysWanted + keysLingering : links.length > 0;
+    if (isHome) {
+      this.#homelessSinceMs.delete(feed);
+      return;
+    }
+    const sinceMs = this.#homelessSinceMs.get(feed) ?? nowMs;
+    this.#homelessSinceMs.set(feed, sinceMs);
+    if (nowMs - sinceMs > HOMELESS_MS) {
+      this.#breaks("attempt", `${feed} has keys on no link: ${placed} of ${keysWanted + keysLingering}`);
+    }
+  }
+
+  #breaks(...[promise, detail]: Parameters<World["breaks"]>): void {
+    this.#world.breaks(promise, detail);
+  }
+}
+
+/** What a socket takes before it says that it is full, and the largest frame. */
+const QUEUE_SLACK_BYTES = HIGH_WATER_BYTES + 64 * 1024;
+
+function isSubscribed({ hub }: GatewayLife, topic: string): boolean {
+  for (const _ of hub.subscribersOf(topic)) return true;
+  return false;
+}

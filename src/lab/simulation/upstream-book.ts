@@ -1,0 +1,58 @@
+import type { FeedOrigin } from "./feed-origin.ts";
+import { countIn } from "./reading.ts";
+import type { World } from "./world.ts";
+
+interface Place {
+  n: number;
+  /** Whether events may be missing before the next one. */
+  mayJump: boolean;
+}
+
+/** Where each key of a feed stands, as its events enter the hub: none missing but where a gap was told, none twice. */
+export class UpstreamBook {
+  readonly #world: World;
+  readonly #places = new Map<string, Place>();
+  /** Of lives before: what their last event of a topic was, where the next life has its id. */
+  readonly #resumes: ReadonlyMap<string, number>;
+  readonly #bornMs: number;
+
+  constructor(world: World, resumes: ReadonlyMap<string, number>) {
+    this.#world = world;
+    this.#resumes = resumes;
+    this.#bornMs = world.nowMs;
+  }
+
+  /** The number of the topic's last event in this life, or null. */
+  lastOf(topic: string): number | null {
+    return this.#places.get(topic)?.n ?? null;
+  }
+
+  *entries(): IterableIterator<readonly [string, number]> {
+    for (const [topic, { n }] of this.#places) yield [topic, n];
+  }
+
+  /** A gap was told on the topic, or it was asked for anew. */
+  mayJump(topic: string): void {
+    const place = this.#places.get(topic);
+    if (place !== undefined) place.mayJump = true;
+  }
+
+  event(origin: FeedOrigin, topic: string, data: string): void {
+    const n = countIn(data);
+    const place = this.#places.get(topic);
+    if (place === undefined) {
+      this.#places.set(topic, { n, mayJump: false });
+      const before = this.#resumes.get(topic);
+      if (before === undefined || n <= before + 1 || origin.rejectedAtMs >= this.#bornMs) return;
+      this.#world.breaks("restart", `${topic} goes on at ${n}; it stood at ${before} in the life before`);
+      return;
+    }
+    if (n <= place.n) {
+      this.#world.breaks("doubled", `${topic} ${n} came from the feed after ${place.n}`);
+    } else if (n > place.n + 1 && !place.mayJump) {
+      this.#world.breaks("lost", `${topic} ${n} came from the feed after ${place.n}, and no gap was told`);
+    }
+    place.n = n;
+    place.mayJump = false;
+  }
+}
