@@ -73,5 +73,7 @@ export const USAGE_ERRORS: Readonly<
   bad_url: "the URL is not that of a gateway: http:// or https://, without path, user or password",
   bad_ca: "the file of certificate authorities can't be read, or holds none",
   bad_plan: "a load that can't be run: a number out of bounds, or a sign-in that is refused",
+  no_gateway:
+    "the gateway that `load` starts for itself did not start, as with a certificate that is not good",
   off_loopback: "a load test of another machine, without --i-own-this-host",
 };

@@ -37,7 +37,7 @@ export interface LoadPlan {
   readonly workers: number;
 }
 
-export class LoadUsageError extends CodedError<"bad_plan" | "off_loopback"> {}
+export class LoadUsageError extends CodedError<"bad_plan" | "off_loopback" | "no_gateway"> {}
 
 /** Bounds of a plan, each with its smallest and largest value. Whatever was asked, a run ends by itself. */
 export const PLAN_BOUNDS = {

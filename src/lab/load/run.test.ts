@@ -115,6 +115,17 @@ test("load: hosts that are not this machine are refused without the user's word"
     );
 });
 
+test("load: a gateway of its own that can't start says why", async () => {
+  const tls = { cert: TLS("expired.crt"), key: TLS("good.key") };
+  await assert.rejects(
+    load({}, { tls }),
+    (thrown) =>
+      thrown instanceof LoadUsageError &&
+      thrown.code === "no_gateway" &&
+      /key|certificate/.test(thrown.message),
+  );
+});
+
 test("load: a plan out of bounds is refused, with all its faults", () => {
   const bad = { ...PLAN, sse: -1, durationMs: Number.POSITIVE_INFINITY, subscriptions: 4, payloadBytes: 10 };
   assert.throws(

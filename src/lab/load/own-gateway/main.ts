@@ -1,5 +1,6 @@
 import { Gateway } from "#app/gateway.ts";
 import { openLog } from "#app/process-log.ts";
+import { messageOf } from "#base/errors.ts";
 import { loadConfig } from "#config/load.ts";
 
 /**
@@ -7,7 +8,12 @@ import { loadConfig } from "#config/load.ts";
  * with it.
  */
 const log = openLog();
-const gateway = await Gateway.open(loadConfig(process.argv[2] as string), { log });
+const gateway = await Gateway.open(loadConfig(process.argv[2] as string), { log }).catch(
+  (thrown: unknown) => {
+    process.send?.({ fault: messageOf(thrown) });
+    throw thrown;
+  },
+);
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => void end());
 process.on("disconnect", () => void end());

@@ -1,10 +1,11 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { issueToken } from "#app/accounts-desk.ts";
 import { loadConfig } from "#config/load.ts";
+import { LoadUsageError } from "../plan.ts";
 
 /** A gateway of its own for a load: a real process on loopback, with an empty database, and limits that are out of the way. */
 export interface OwnGateway extends AsyncDisposable {
@@ -30,6 +31,7 @@ const END_MS_MAX = 10_000;
 const TOKEN_TTL_MS = 7 * 86_400_000;
 const ROLE = "load";
 
+/** @throws LoadUsageError `no_gateway`, as for a certificate that is not good */
 export async function startOwnGateway(options: OwnGatewayOptions): Promise<OwnGateway> {
   const folder = mkdtempSync(join(tmpdir(), "streamkeeper-load-"));
   try {
@@ -39,7 +41,7 @@ export async function startOwnGateway(options: OwnGatewayOptions): Promise<OwnGa
     const unbuilt = import.meta.url.endsWith(".ts");
     const child = fork(fileURLToPath(new URL(unbuilt ? "./main.ts" : "./main.js", import.meta.url)), [file], {
       execArgv: [...(unbuilt ? ["--conditions=streamkeeper-source"] : []), ...(options.nodeOptions ?? [])],
-      // Its log is written, as it costs what it costs, and not shown; what it says at its death is.
+      // Its log is written, since that is part of its work, and not shown.
       stdio: ["ignore", "ignore", "ignore", "ipc"],
     });
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
@@ -65,10 +67,15 @@ export async function startOwnGateway(options: OwnGatewayOptions): Promise<OwnGa
 async function listening(child: ChildProcess, ended: Promise<void>): Promise<string> {
   let deadline: NodeJS.Timeout | undefined;
   try {
-    return await new Promise<string>((resolve, reject) => {
-      const fail = (why: string): void => reject(new Error(`the gateway for the load ${why}`));
+    return await new Promise<string>((listens, reject) => {
+      const fail = (why: string): void =>
+        reject(new LoadUsageError("no_gateway", `the gateway for the load ${why}`));
       deadline = setTimeout(() => fail(`did not start within ${START_MS_MAX / 1000} s`), START_MS_MAX);
-      child.once("message", (message) => resolve((message as { url: string }).url));
+      child.once("message", (message) => {
+        const { url, fault } = message as { url?: string; fault?: string };
+        if (url === undefined) fail(`did not start: ${fault}`);
+        else listens(url);
+      });
       child.once("error", reject);
       void ended.then(() => fail("ended at its start"));
     });
@@ -84,7 +91,7 @@ function configOf(folder: string, { connections, tls, more }: OwnGatewayOptions)
   const count = connections + 100;
   return `
 listen: { host: 127.0.0.1, port: 0 }
-${tls === null ? "" : `tls: { cert: ${JSON.stringify(tls.cert)}, key: ${JSON.stringify(tls.key)} }`}
+${tls === null ? "" : `tls: { cert: ${JSON.stringify(resolve(tls.cert))}, key: ${JSON.stringify(resolve(tls.key))} }`}
 database: ${JSON.stringify(`sqlite:${join(folder, "load.db")}`)}
 auth:
   roles: { ${ROLE}: { subscribe: ["/load/*"], publish: ["/load/*"] } }
