@@ -2,6 +2,7 @@ import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { codeOf, messageOf } from "#base/errors.ts";
 import type { LoadTarget } from "./target.ts";
+import { tlsOptions } from "./tls-options.ts";
 
 /** What clients share: where they go, who they are, and who is told. */
 export interface ClientContext {
@@ -139,10 +140,9 @@ export abstract class Client {
       this.context.sink.connected(this);
       if (!this.#ended) this.greet();
     };
-    const { ca, servername } = target;
     const socket = target.secure
       ? // Its types leave out what it hands on to `net.connect`.
-        connectTls({ ...options, ...(ca === undefined ? {} : { ca: [...ca] }), servername } as object, opened)
+        connectTls({ ...options, ...tlsOptions(target) } as object, opened)
       : connect(options, opened);
     socket.on("error", (error) => this.fail(codeOf(error) ?? messageOf(error)));
     socket.on("end", () => this.fail("closed by the server"));

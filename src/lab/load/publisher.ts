@@ -2,6 +2,7 @@ import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { HEAD_BYTES_MAX, headEnd, parseHead } from "./http-head.ts";
 import type { LoadTarget } from "./target.ts";
+import { tlsOptions } from "./tls-options.ts";
 
 /** Who hears of what became of an event. */
 export interface PublisherSink {
@@ -64,11 +65,9 @@ export class Publisher {
   }
 
   #open(): Socket {
-    const { secure, host, port, ca, servername } = this.#target;
+    const { secure, host, port } = this.#target;
     const options = { host, port, noDelay: true };
-    const socket = secure
-      ? connectTls({ ...options, servername, ...(ca === undefined ? {} : { ca: [...ca] }) })
-      : connect(options);
+    const socket = secure ? connectTls({ ...options, ...tlsOptions(this.#target) }) : connect(options);
     socket.on("data", (bytes: Buffer) => this.#read(bytes));
     socket.on("error", () => {});
     socket.on("close", () => this.#broke(socket));
