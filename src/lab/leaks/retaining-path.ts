@@ -12,11 +12,14 @@ export class RetainingPaths {
   /** Of each node: the edge that first led to it, and the node that it came from. */
   readonly #viaEdge: Int32Array;
   readonly #from: Int32Array;
+  /** Of each node: where the run of equal steps that it ends began, as along a linked list; mostly itself. */
+  readonly #runStart: Int32Array;
 
   constructor(heap: HeapSnapshot) {
     this.#heap = heap;
     this.#viaEdge = new Int32Array(heap.nodeCount).fill(-1);
     this.#from = new Int32Array(heap.nodeCount).fill(-1);
+    this.#runStart = new Int32Array(heap.nodeCount);
     this.#search();
   }
 
@@ -26,10 +29,10 @@ export class RetainingPaths {
     let at = node;
     // The root leads to itself by nothing.
     while (at > 0 && (this.#from[at] as number) >= 0) {
+      const start = this.#runStart[at] as number;
       const step = `${this.#edgeText(this.#viaEdge[at] as number)} → ${className(this.#heap, at)}`;
-      if (steps.at(-1)?.replace(REPEATED, "") === step) steps[steps.length - 1] = `${step} (repeated)`;
-      else steps.push(step);
-      at = this.#from[at] as number;
+      steps.push(start === at ? step : `${step} (repeated)`);
+      at = this.#from[start] as number;
     }
     steps.reverse();
     if (steps.length <= STEPS_MAX) return steps;
@@ -46,6 +49,7 @@ export class RetainingPaths {
       if (to === 0 || (this.#from[to] as number) >= 0 || !this.#holds(edge)) return;
       this.#from[to] = from;
       this.#viaEdge[to] = edge;
+      this.#runStart[to] = this.#isSameStep(to, from) ? (this.#runStart[from] as number) : to;
       queue[tail++] = to;
     };
     const drain = () => {
@@ -66,6 +70,19 @@ export class RetainingPaths {
     drain();
   }
 
+  /** Whether the step to a node is the same as that to the node before it. */
+  #isSameStep(node: number, before: number): boolean {
+    if (before === 0) return false;
+    const { type, name, edgeType, edgeName, edgeTypes } = this.#heap;
+    const [edge, edgeBefore] = [this.#viaEdge[node] as number, this.#viaEdge[before] as number];
+    return (
+      type[node] === type[before] &&
+      name[node] === name[before] &&
+      edgeType[edge] === edgeType[edgeBefore] &&
+      (edgeName[edge] === edgeName[edgeBefore] || edgeTypes[edgeType[edge] as number] === "element")
+    );
+  }
+
   #holds(edge: number): boolean {
     return this.#heap.edgeTypes[this.#heap.edgeType[edge] as number] !== "weak";
   }
@@ -79,8 +96,6 @@ export class RetainingPaths {
     return /^\d+$/.test(name) ? "[]" : `.${name}`;
   }
 }
-
-const REPEATED = / \(repeated\)$/;
 
 /** What people call a node: an object's class, a function by its name, anything else by its kind. */
 export function className({ type, nodeTypes, name, strings }: HeapSnapshot, node: number): string {
