@@ -134,6 +134,7 @@ function optionsOf(latest: { readonly current: ChartProps }, width: number): uPl
         width: 1.8,
         ...(line.dash === undefined ? {} : { dash: [...line.dash] }),
         points: { show: false },
+        spanGaps: true,
       })),
     ],
     hooks: { draw: [(plot) => drawMarks(plot, latest.current.marks ?? [])] },
