@@ -172,6 +172,8 @@ class Client implements LinkOwner {
 
   aged(): void {}
 
+  skipped(): void {}
+
   holdBackMs(): number {
     return 0;
   }
