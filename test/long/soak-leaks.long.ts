@@ -22,8 +22,8 @@ const NAMES: Readonly<Record<SeededLeak, RegExp>> = {
   listener: /more of leakedListener\(\) .*_events.*seeded-leak/,
   "map-entry": /more of Object .*\.leaked → Object \.entries → Map/,
   timer: /more of (Timeout|leakedTimer\(\)) .*TimersList/,
-  closure: /more of leakedClosure\(\) .*\.closures → Array/,
-  socket: /more of Socket .*\.sockets → Array|descriptors:socket grew/,
+  closure: /held by .*\.closures → Array \[\] → leakedClosure\(\) \.context/,
+  socket: /descriptors:socket grew[\s\S]*more of Socket .*\.sockets → Array/,
   buffer:
     /more of (Buffer|FastBuffer|ArrayBuffer|Uint8Array|JSArrayBufferData|system \/ JSArrayBufferData).*\.buffers → Array/,
   promise: /more of Promise .*\.pending → Set/,

@@ -67,6 +67,31 @@ test("heap snapshot: what grew is named, with the way on which it is held; weak 
   ]);
 });
 
+/** A heap of a root and a linked list of so many things. */
+function listText(things: number): string {
+  const text = JSON.parse(heapText(0)) as {
+    snapshot: Record<string, unknown>;
+    nodes: number[];
+    edges: number[];
+    strings: string[];
+  };
+  const nodes = [9, 0, 1, 0, 1];
+  const edges = [2, 1, 5];
+  for (let index = 0; index < things; index++) {
+    nodes.push(3, 4, 3 + 2 * index, 24, index + 1 < things ? 1 : 0);
+    if (index + 1 < things) edges.push(2, 2, 10 + index * 5);
+  }
+  const snapshot = { ...text.snapshot, node_count: 1 + things, edge_count: things };
+  return JSON.stringify({ ...text, snapshot, nodes, edges });
+}
+
+test("heap snapshot: along a list as long as it leaks, equal steps are one", async () => {
+  const grown = grownClasses(await heapOf("e", listText(1)), await heapOf("f", listText(60_000)), 40);
+  const [way] = grown[0]?.retainers ?? [];
+  assert.equal(way?.steps.at(-1), ".list → Thing (repeated)");
+  assert.equal(way?.count, 59_998);
+});
+
 test("heap snapshot: less than is asked for did not grow", async () => {
   assert.deepEqual(grownClasses(await heapOf("c", heapText(3)), await heapOf("d", heapText(40)), 40), []);
 });

@@ -83,28 +83,28 @@ test("lab's door: a certificate is renewed under TLS, and clients that trust bot
   assert.equal(await station.drain(), null);
 });
 
-for (const [name, expected] of [
-  ["map-entry", /^Object .*\.leaked → Object .entries → Map .table → \(array\) \[\] → Object$/m],
-  [null, /^$/],
-] as const) {
-  test(`leak detection: ${name === null ? "a gateway without a leak is left alone" : `a seeded leak (${name}) is found and named`}`, async () => {
-    await using station = await stationOf(name);
-    await station.start(false);
-    const { gateway, door } = station;
-    assert.ok(gateway !== null && door !== null);
-    const [before, afterwards] = ["before", "after"].map((when) =>
-      join(directory, `${name}-${when}.heapsnapshot`),
-    ) as [string, string];
-    // As many as the dashboard remembers of those that ended.
-    await comeAndGo(door, 1050);
-    await gone(gateway);
-    await gateway.snapshot(before);
-    await comeAndGo(door, 500);
-    await gone(gateway);
-    await gateway.snapshot(afterwards);
-    const pair = { atMs: 0, before, after: afterwards, connections: 500, suspected: [] };
-    const [finding] = await readFindings([pair]);
-    const found = finding?.grown.map((one) => `${one.name} ${one.retainers[0]?.steps.join(" ")}`) ?? [];
-    assert.match(found.join("\n"), expected);
-  });
-}
+test("leak detection: a seeded leak (a map entry) is found and named", async () => {
+  await using station = await stationOf("map-entry");
+  await station.start(false);
+  const { gateway, door } = station;
+  assert.ok(gateway !== null && door !== null);
+  const [before, afterwards] = [
+    join(directory, "before.heapsnapshot"),
+    join(directory, "after.heapsnapshot"),
+  ];
+  // As many as the dashboard remembers of those that ended.
+  await comeAndGo(door, 1050);
+  await gone(gateway);
+  await gateway.snapshot(before);
+  await comeAndGo(door, 500);
+  await gone(gateway);
+  await gateway.snapshot(afterwards);
+  const pair = { atMs: 0, before, after: afterwards, connections: 500, suspected: [] };
+  const [finding] = await readFindings([pair]);
+  const entries = finding?.grown.find(({ name }) => name === "Object");
+  assert.equal(entries?.retainers[0]?.count, 500);
+  assert.match(
+    entries?.retainers[0]?.steps.join(" ") ?? "",
+    /\.leaked → Object .entries → Map .table → \(array\) \[\] → Object$/,
+  );
+});
