@@ -41,6 +41,8 @@ const GRACE_MS = 1000;
 /** Bulk that is published between two looks, and the share of it that waits when all are blocked; the rest is frames'. */
 const BULK_AT_ONCE = 5;
 const BLOCKED_SHARE = 0.98;
+/** Between two looks at how they end. */
+const LOOK_MS = 50;
 const WITHIN_MS = 60_000;
 /** Of bulk that is published to block them, at most: kernels have other buffers. */
 const BULK_MAX = 2000;
@@ -190,9 +192,15 @@ heartbeat: { timeout: ${timeoutMs}ms }`,
     }
     const blockedMs = this.#clock.monotonicMs();
     const overMs = await this.#startTiming();
-    while ((await look()).closed < this.#slowOpened && this.#clock.monotonicMs() < blockedMs + WITHIN_MS) {
-      await this.#publishBulk("timed");
-      bulk.timed++;
+    for (let nextBulkMs = blockedMs; (await look()).closed < this.#slowOpened; ) {
+      const nowMs = this.#clock.monotonicMs();
+      if (nowMs > blockedMs + WITHIN_MS) break;
+      if (nowMs >= nextBulkMs) {
+        await this.#bulk.publish(BULK_BYTES);
+        bulk.timed++;
+        nextBulkMs += 1000 / BULK_PER_SECOND.timed;
+      }
+      await passed(this.#clock, LOOK_MS);
     }
     const endedMs = this.#clock.monotonicMs() - blockedMs;
     await passed(this.#clock, overMs - this.#clock.monotonicMs());
