@@ -58,15 +58,11 @@ export class ErrorGroups {
     const group = this.#groupOf(entry, nowMs);
     group.sample = entry.sample.slice(0, SAMPLE_LENGTH_MAX);
     group.count += count;
+    group.firstAtMs = Math.min(group.firstAtMs, nowMs);
     group.lastAtMs = nowMs;
     group.dirty = true;
     this.#total += count;
-    const minute = Math.floor(nowMs / MINUTE_MS);
-    this.#minutes.set(minute, (this.#minutes.get(minute) ?? 0) + count);
-    for (const old of this.#minutes.keys()) {
-      if (old > minute - MINUTES_KEPT) break;
-      this.#minutes.delete(old);
-    }
+    this.#countMinute(Math.floor(nowMs / MINUTE_MS), count);
   }
 
   /** What was known before this life began. To be called before anything is added. */
@@ -119,6 +115,16 @@ export class ErrorGroups {
       const minute = newest - MINUTES_KEPT + 1 + n;
       return { minuteAtMs: minute * MINUTE_MS, count: this.#minutes.get(minute) ?? 0 };
     });
+  }
+
+  #countMinute(minute: number, count: number): void {
+    const held = this.#minutes.get(minute);
+    this.#minutes.set(minute, (held ?? 0) + count);
+    if (held !== undefined) return;
+    // All of them, and those to come as well: a clock that was set back leaves minutes that nothing would reach.
+    for (const other of this.#minutes.keys()) {
+      if (Math.abs(other - minute) >= MINUTES_KEPT) this.#minutes.delete(other);
+    }
   }
 
   #groupOf(entry: ErrorEntry, nowMs: number): Group {
