@@ -82,6 +82,21 @@ for (const adapter of ADAPTERS) {
       assert.equal(await opened.storage.sessions.revokeAllOf("ada", T0 + 2), 0);
     });
 
+    test("listOf: a user's sessions, the newest first, ended ones too, within the limit, and nobody else's", async () => {
+      await opened.storage.sessions.add(session("a1", { createdMs: T0 + 1 }));
+      await opened.storage.sessions.add(session("a3", { createdMs: T0 + 3 }));
+      await opened.storage.sessions.add(session("a2", { createdMs: T0 + 2 }));
+      await opened.storage.sessions.add(session("b1", { user: "bob", createdMs: T0 + 9 }));
+      await opened.storage.sessions.revoke("a2", T0 + 5);
+      const ids = async (limit: number) =>
+        (await opened.storage.sessions.listOf("ada", limit)).map(({ id }) => id);
+      assert.deepEqual(await ids(10), ["a3", "a2", "a1"]);
+      assert.deepEqual(await ids(2), ["a3", "a2"]);
+      const [, second] = await opened.storage.sessions.listOf("ada", 10);
+      assert.deepEqual(second, session("a2", { createdMs: T0 + 2, revokedMs: T0 + 5 }));
+      assert.deepEqual(await opened.storage.sessions.listOf("nobody", 10), []);
+    });
+
     test("revocationsSince: sessions and tokens in order of time, bounded, seen by another opening", async () => {
       await opened.storage.sessions.add(session("old"));
       await opened.storage.sessions.add(session("new"));
