@@ -80,12 +80,12 @@ after(async () => {
   await once(server, "close");
 });
 
-async function connected(): Promise<{ connection: PlainConnection; client: Socket }> {
+async function connected(of: Desk = desk): Promise<{ connection: PlainConnection; client: Socket }> {
   const socket = new Promise<Socket>((resolve) => accepted.push(resolve));
   const { port } = server.address() as { port: number };
   const client = dial(port, "127.0.0.1");
   client.on("error", () => {});
-  return { connection: new PlainConnection(desk, await socket), client };
+  return { connection: new PlainConnection(of, await socket), client };
 }
 
 async function textOf(client: Socket): Promise<string> {
@@ -98,6 +98,31 @@ async function gone(connection: Connection): Promise<void> {
   await registry.empty();
   assert.equal(connection.isSocketClosed, true);
 }
+
+test("connection: a socket is given a part at a time, so that a slow reader's progress can be seen", async () => {
+  const roomy = { ...desk, limits: { ...desk.limits, queueBytes: 2 ** 24 } };
+  const { connection, client } = await connected(roomy);
+  const { sink } = connection as unknown as { sink: Socket };
+  client.pause();
+  const frames = 200;
+  for (let n = 0; n < frames; n++) connection.enqueue(Buffer.alloc(64 * 1024, n));
+  connection.flush();
+  assert.ok(sink.writableLength <= 256 * 1024, `${sink.writableLength} bytes at once`);
+  let received = 0;
+  const all = new Promise<void>((resolve) => {
+    client.on("data", (chunk: Buffer) => {
+      if (received === frames * 64 * 1024) return;
+      // In order: each byte tells its frame.
+      assert.equal(chunk[0], Math.floor(received / (64 * 1024)) % 256);
+      received += chunk.length;
+      if (received === frames * 64 * 1024) resolve();
+    });
+  });
+  client.resume();
+  await all;
+  connection.close(CloseReason.shutdown);
+  await gone(connection);
+});
 
 test("connection: what is queued in one turn leaves in one write, in order", async () => {
   const { connection, client } = await connected();

@@ -11,6 +11,7 @@ import type { Desk } from "./desk.ts";
 import type { Flushable } from "./flusher.ts";
 import { SlowVerdict, slowVerdict } from "./slow-consumer.ts";
 import type { Transport } from "./transport.ts";
+import { WRITE_BYTES_MAX, writeShare } from "./write-share.ts";
 
 /** How long a socket may take to hand over its last bytes before it is destroyed, in milliseconds. */
 const FAREWELL_MS = 5000;
@@ -93,10 +94,9 @@ export abstract class Connection extends WheelTask implements Flushable {
     );
   }
 
-  /** Whether the socket has taken nothing for `heartbeat.timeout`: nobody reads at the other end. */
+  /** Whether the socket has not taken what it was given for `heartbeat.timeout`: nobody reads at the other end. */
   protected get isStalled(): boolean {
-    if (this.#blockedSinceMs === null) return false;
-    return this.desk.clock.monotonicMs() - this.#blockedSinceMs >= this.desk.heartbeat.timeoutMs;
+    return this.stalledInMs <= 0;
   }
 
   /** Milliseconds until `isStalled` can come true; infinite while the socket takes bytes. */
@@ -283,24 +283,29 @@ export abstract class Connection extends WheelTask implements Flushable {
     this.desk.flusher.schedule(this);
   }
 
-  #write(): void {
+  /** Writes what is queued, or its first part where that is too much at once. */
+  #write(most = WRITE_BYTES_MAX): void {
     const parts = this.#queue;
     if (parts.length === 0) return;
     const { sink } = this;
-    const bytes = this.#queuedBytes;
-    this.#queuedBytes = 0;
+    const all = { count: parts.length, bytes: this.#queuedBytes };
+    const { count, bytes } = all.bytes <= most ? all : writeShare(parts, most);
+    this.#queuedBytes -= bytes;
     this.desk.counters.bytesWritten += bytes;
     this.desk.flusher.lag.observe((this.desk.flusher.flushMs - this.#queuedSinceMs) / 1000);
-    const single = parts.length === 1 ? (parts[0] as Buffer) : this.desk.flusher.join(parts, bytes);
+    const single =
+      count === 1 ? (parts[0] as Buffer) : count === all.count ? this.desk.flusher.join(parts, bytes) : null;
     if (single === null) {
       sink.cork();
-      for (const part of parts) sink.write(part);
+      for (let n = 0; n < count; n++) sink.write(parts[n] as Buffer);
       sink.uncork();
     } else {
       sink.write(single);
     }
-    parts.length = 0;
+    if (count === all.count) parts.length = 0;
+    else parts.splice(0, count);
     if (sink.writableNeedDrain) this.#block();
+    else if (parts.length > 0) this.requestFlush();
   }
 
   /** @internal */
@@ -333,7 +338,7 @@ export abstract class Connection extends WheelTask implements Flushable {
       sink.destroy();
       return;
     }
-    this.#write();
+    this.#write(Number.POSITIVE_INFINITY);
     const goodbye = this.goodbye(reason);
     if (goodbye === null) sink.end();
     else sink.end(goodbye);
