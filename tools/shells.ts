@@ -15,7 +15,6 @@ export const SHELLS: Readonly<Record<string, string>> = {
   "src/app/tls.ts": "the files of the certificate and its key",
   "src/base/system-clock.ts": "the clock and timers, for everyone",
   "src/config/load.ts": "the configuration file",
-  "src/downstream/flusher.ts": "one write per turn of the event loop",
   "src/downstream/socket-takeover.ts": "sockets that are taken over from HTTP",
   "src/downstream/sse-takeover.ts": "sockets and HTTP/2 streams for events",
   "src/downstream/websocket-client-socket.ts": "WebSocket sockets",

@@ -8,12 +8,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as phase } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { chromium, type Page } from "playwright-core";
+import { SystemClock } from "#base/system-clock.ts";
 import { Program } from "../helpers/program.ts";
+import { passed } from "./support/waiting.ts";
 import { wholeNumber } from "./support/whole-number.ts";
 
+const clock = new SystemClock();
 const CORE_SHARE_MAX = 0.03;
 /** Share of frames, while the table is scrolled, that may take longer than 50 ms. */
 const SLOW_FRAMES_MAX = 0.05;
@@ -121,7 +123,7 @@ async function opened(url: string, token: string): Promise<void> {
     });
     const { open } = (await response.json()) as { open: number };
     if (open >= connections) return;
-    await phase(250);
+    await passed(clock, 250);
   }
   throw new Error("the connections were not opened in time");
 }
@@ -130,7 +132,7 @@ async function opened(url: string, token: string): Promise<void> {
 async function coreShare(pid: string): Promise<number> {
   const before = ticksOf(pid);
   const startedMs = performance.now();
-  await phase(seconds * 1000);
+  await passed(clock, seconds * 1000);
   return (ticksOf(pid) - before) / TICKS_PER_SECOND / ((performance.now() - startedMs) / 1000);
 }
 

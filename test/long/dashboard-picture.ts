@@ -1,16 +1,18 @@
 /**
  * Takes the README's picture of the dashboard: the demo with some clients, after its feed has reset a link or two.
  *
- *     node --conditions=streamkeeper-source tools/dashboard-picture.ts
+ *     node --conditions=streamkeeper-source test/long/dashboard-picture.ts
  */
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { setTimeout as passing } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { Program } from "../test/helpers/program.ts";
+import { SystemClock } from "#base/system-clock.ts";
+import { Program } from "../helpers/program.ts";
+import { passed } from "./support/waiting.ts";
 
-const PICTURES = fileURLToPath(new URL("../docs/pictures/", import.meta.url));
+const clock = new SystemClock();
+const PICTURES = fileURLToPath(new URL("../../docs/pictures/", import.meta.url));
 const SYMBOLS = ["AAPL", "AMZN", "GOOG", "IBM", "MSFT"];
 const CLIENTS = 40;
 const LONG_ENOUGH_MS = 75_000;
@@ -44,12 +46,12 @@ try {
   await page.getByLabel("Password").fill("demo");
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { name: "Overview", level: 1 }).waitFor();
-  await passing(LONG_ENOUGH_MS);
+  await passed(clock, LONG_ENOUGH_MS);
   await page.screenshot({ path: `${PICTURES}dashboard.png` });
   await page.getByRole("link", { name: "Feeds" }).click();
   await page.getByLabel("Look back").selectOption("2");
   await page.locator(".band svg").first().waitFor();
-  await passing(1500);
+  await passed(clock, 1500);
   await page.screenshot({ path: `${PICTURES}feeds.png` });
 } finally {
   leave.abort();
