@@ -50,6 +50,11 @@ export class FeedNetwork implements ConnectionSource {
     });
   }
 
+  /** All of them are reset in one instant, as when a router goes: only chance keeps them from coming back in one. */
+  cutAll(): void {
+    for (const connection of [...this.#open]) connection.cut();
+  }
+
   /** The gateway's process is gone. */
   die(): void {
     for (const connection of [...this.#open]) connection.destroy();
@@ -108,6 +113,11 @@ class FeedConnection implements Exchange {
         },
       });
     });
+  }
+
+  /** Resets it at the gateway's end, once it is granted; the feed learns of it later. */
+  cut(): void {
+    this.#arrive({ kind: "over", end: { reason: "reset", message: "simulated ECONNRESET", again: "no" } });
   }
 
   /** Nobody waits for it any more. */

@@ -124,6 +124,11 @@ export class FeedOrigin {
     this.#troubled(forMs);
   }
 
+  /** Something is wrong on the way to it. */
+  isTroubled(): void {
+    this.#troubled(0);
+  }
+
   /** Cuts some of its streams, all at once. */
   cuts(share: number, how: "reset" | "ended"): void {
     this.#troubled(0);

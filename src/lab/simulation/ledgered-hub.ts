@@ -28,7 +28,7 @@ export class LedgeredHub extends Hub {
       const verdict = demand.wanted(topic);
       if (verdict === "begun") {
         ledger.note(head() + 1, topic, "begun");
-        book.mayJump(topic);
+        book.begun(topic);
       }
       return verdict;
     };
@@ -56,7 +56,7 @@ export class LedgeredHub extends Hub {
     super.markGap(names, isPrivate);
     for (const topic of names) {
       this.ledger.note(sequence, topic, "gap");
-      this.#book.mayJump(topic);
+      this.#book.gap(topic);
     }
   }
 }

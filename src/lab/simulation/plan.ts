@@ -11,6 +11,8 @@ export interface Fault {
 export type FaultKind =
   /** A share of a feed's streams is over, all at once. */
   | { readonly kind: "cut"; readonly feed: number; readonly share: number; readonly how: "reset" | "ended" }
+  /** All links of a feed are reset in one instant. */
+  | { readonly kind: "storm"; readonly feed: number }
   | { readonly kind: "mood"; readonly feed: number; readonly mood: FeedMood; readonly forMs: number }
   /** The feed rejects requests for a key, and cuts the streams that it has. */
   | { readonly kind: "reject"; readonly feed: number; readonly key: number; readonly forMs: number }
@@ -79,6 +81,7 @@ function faultOf(chance: Chance, { drainMs }: Scenario): FaultKind {
       share: chance.pick([0.01, 0.5, 1]),
       how: chance.pick(["reset", "ended"] as const),
     }),
+    storm: () => ({ kind: "storm", feed }),
     mood: () => ({ kind: "mood", feed, mood: moodOf(chance), forMs }),
     reject: () => ({ kind: "reject", feed, key: chance.whole(0, 99), forMs }),
     flood: () => ({ kind: "flood", feed, events: chance.whole(20, 120), bytes: chance.whole(10, 2000) }),
@@ -103,6 +106,8 @@ const OFTEN: readonly FaultKind["kind"][] = [
     "cut",
     "cut",
     "cut",
+    "storm",
+    "storm",
     "mood",
     "mood",
     "mood",

@@ -104,8 +104,9 @@ const FEED_KINDS: readonly FeedKind[] = [
 function feedOf(seed: number, at: number, { addressing, hasIds, items, state }: FeedKind): FeedPlan {
   const chance = new Chance(seed, "feed", at);
   const name = `f${at}`;
-  const keysPerLink = addressing === "keys" ? chance.whole(2, 4) : 50;
-  const count = addressing === "key" ? 3 : chance.whole(4, 8);
+  // Small enough that a feed is full now and then.
+  const keysPerLink = addressing === "keys" ? chance.whole(1, 4) : 50;
+  const count = addressing === "key" ? 4 : chance.whole(4, 9);
   const idleTimeoutMs = chance.pick([90_000, 180_000]);
   const query = addressing === "none" ? "" : addressing === "key" ? "?key={key}" : "?keys={keys}";
   return {
@@ -127,7 +128,7 @@ function feedOf(seed: number, at: number, { addressing, hasIds, items, state }: 
       access: "private",
       pool: {
         keysPerLink,
-        linksMax: addressing === "none" ? 1 : chance.whole(3, 5),
+        linksMax: addressing === "none" ? 1 : chance.whole(2, 4),
         lingerMs: chance.whole(1, 60) * 1000,
         gatherMs: chance.whole(0, 200),
       },

@@ -210,6 +210,10 @@ class Simulation implements Door {
       case "cut":
         origin?.cuts(what.share, what.how);
         return;
+      case "storm":
+        if (origin !== null) origin.isTroubled();
+        life.networkOf(origin?.plan.name ?? "")?.cutAll();
+        return;
       case "mood":
         origin?.feels(what.mood, what.forMs);
         return;
@@ -234,7 +238,7 @@ class Simulation implements Door {
         return;
       case "slow flood":
         client?.stopReading(30_000);
-        origin?.floods(250, 1500);
+        origin?.floods(700, 1500);
         return;
       case "turn":
         if (client instanceof SseClient) client.forget();

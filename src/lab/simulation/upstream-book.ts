@@ -13,12 +13,13 @@ export class UpstreamBook {
   readonly #world: World;
   readonly #places = new Map<string, Place>();
   /** Of lives before: what their last event of a topic was, where the next life has its id. */
-  readonly #resumes: ReadonlyMap<string, number>;
+  readonly #resumes: Map<string, number>;
+  readonly #begun = new Set<string>();
   readonly #bornMs: number;
 
   constructor(world: World, resumes: ReadonlyMap<string, number>) {
     this.#world = world;
-    this.#resumes = resumes;
+    this.#resumes = new Map(resumes);
     this.#bornMs = world.nowMs;
   }
 
@@ -31,8 +32,17 @@ export class UpstreamBook {
     for (const [topic, { n }] of this.#places) yield [topic, n];
   }
 
-  /** A gap was told on the topic, or it was asked for anew. */
-  mayJump(topic: string): void {
+  /** A gap was told on the topic. */
+  gap(topic: string): void {
+    this.#resumes.delete(topic);
+    const place = this.#places.get(topic);
+    if (place !== undefined) place.mayJump = true;
+  }
+
+  /** The topic was asked for, which nobody had held. Only the first time goes on where the life before stood. */
+  begun(topic: string): void {
+    if (this.#begun.has(topic)) this.gap(topic);
+    this.#begun.add(topic);
     const place = this.#places.get(topic);
     if (place !== undefined) place.mayJump = true;
   }
@@ -42,6 +52,7 @@ export class UpstreamBook {
     const place = this.#places.get(topic);
     if (place === undefined) {
       this.#places.set(topic, { n, mayJump: false });
+      this.#world.note("first", topic, n);
       const before = this.#resumes.get(topic);
       if (before === undefined || n <= before + 1 || origin.rejectedAtMs >= this.#bornMs) return;
       this.#world.breaks("restart", `${topic} goes on at ${n}; it stood at ${before} in the life before`);
@@ -52,6 +63,7 @@ export class UpstreamBook {
     } else if (n > place.n + 1 && !place.mayJump) {
       this.#world.breaks("lost", `${topic} ${n} came from the feed after ${place.n}, and no gap was told`);
     }
+    this.#world.note("published", topic, n);
     place.n = n;
     place.mayJump = false;
   }
