@@ -19,7 +19,7 @@ const clock = new SystemClock();
 async function stationOf(seedLeak: SeededLeak | null): Promise<Station> {
   // Nothing answers there: this gateway has no feed.
   const dir = mkdtempSync(join(directory, "run-"));
-  return new Station({ dir, feedPort: 9, seedLeak, tokenMs: 60_000 }, clock);
+  return new Station({ dir, feedPort: 9, seedLeak, livesBefore: 0, tokenMs: 60_000 }, clock);
 }
 
 /** So many come, are let in and leave, a few at a time. */

@@ -17,6 +17,8 @@ export interface SnapshotPair {
 /** Series are judged at each of so many samples. */
 const JUDGE_EVERY = 4;
 const PAIRS_MAX = 3;
+/** Fewer connections between two snapshots would not tell growth from chance. */
+const CONNECTIONS_BETWEEN = 1000;
 /** After a pair, before the next is thought of, in milliseconds. */
 const REST_MS = 10 * 60_000;
 
@@ -85,9 +87,10 @@ export class Investigation {
       this.#forgetFirst();
       return;
     }
+    const connections = opened - openedBefore;
+    if (connections < CONNECTIONS_BETWEEN) return;
     const after = file.replace("-before.", "-after.");
     await gateway.snapshot(after);
-    const connections = opened - openedBefore;
     this.#note("snapshots", `the second was taken, ${connections} connections after the first`);
     this.pairs.push({ atMs, before: file, after, connections, suspected: this.#suspected });
     this.#first = null;

@@ -62,6 +62,7 @@ const RESTARTS: ReadonlySet<PhaseKind> = new Set(["drain", "drain_to_tls", "cras
 const REFUSED_SHARE = 1 / 5000;
 const LOOK_MS = 100;
 const CALM_MS_MAX = 20_000;
+const COME_IN_MS = 3000;
 const BROKEN_MAX = 1000;
 const DAY_MS = 86_400_000;
 
@@ -152,7 +153,7 @@ class Soak implements AsyncDisposable {
       broken: (broken) => this.#break(broken),
     });
     // A life's first part is compiling code and filling caches.
-    this.warmUpMs = Math.min(150_000, settings.durationMs * 0.2);
+    this.warmUpMs = Math.max(20_000, Math.min(150_000, settings.durationMs * 0.2));
     this.#sampleMs = Math.min(10_000, Math.max(1000, settings.durationMs / 360));
     this.#investigation = new Investigation(this.#station, options.dir, this.warmUpMs, (what, text) =>
       this.#note(what, text),
@@ -170,8 +171,17 @@ class Soak implements AsyncDisposable {
     const { dir } = options;
     const { seed, seedLeak, durationMs } = settings;
     const upstream = stack.use(await Upstream.open(KEYS, seed, clock));
-    const tokenMs = durationMs + DAY_MS;
-    const station = stack.use(new Station({ dir, feedPort: upstream.port, seedLeak, tokenMs }, clock));
+    const station = new Station(
+      {
+        dir,
+        feedPort: upstream.port,
+        seedLeak,
+        livesBefore: journal.lines.findLast((line) => line.kind === "sample")?.life ?? 0,
+        tokenMs: durationMs + DAY_MS,
+      },
+      clock,
+    );
+    stack.use(station);
     const fleet = stack.use(new Fleet(clock));
     const publisher = stack.use(new Publisher(NEWS, 0, () => station.door, clock));
     return new Soak(options, settings, journal, clock, { station, upstream, fleet, publisher }, stack.move());
@@ -193,6 +203,8 @@ class Soak implements AsyncDisposable {
       keys,
       this.#settings.seed + this.#atMs,
     );
+    // Those who have just come have to be there before anything can be asked of them.
+    await this.#live({ kind: "steady", fromMs: this.#atMs, toMs: this.#atMs + COME_IN_MS });
     for (const phase of planPhases(this.#settings)) {
       if (phase.toMs <= this.#atMs || this.#options.signal.aborted) continue;
       await this.#live(phase);

@@ -13,6 +13,8 @@ export interface StationOptions {
   readonly dir: string;
   readonly feedPort: number;
   readonly seedLeak: SeededLeak | null;
+  /** Lives that it had before this sitting of the run. */
+  readonly livesBefore: number;
   /** How long tokens are good. */
   readonly tokenMs: number;
 }
@@ -33,12 +35,13 @@ export class Station implements AsyncDisposable {
   #port = 0;
   #variant = 0;
   #isTls = false;
-  #lives = 0;
+  #lives: number;
   #bornMs = 0;
 
   constructor(options: StationOptions, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
+    this.#lives = options.livesBefore;
     this.#file = join(options.dir, "streamkeeper.yaml");
   }
 

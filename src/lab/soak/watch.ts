@@ -131,9 +131,10 @@ export class Watch {
   totals(): Totals {
     const { upstream, publisher, before } = this.#parts;
     const { head, faults } = upstream.sample();
+    // What an earlier sitting had opened was closed with its gateway.
     return {
       opened: this.#opened + this.#lifeOpened + (before?.opened ?? 0),
-      closed: this.#closed + this.#lifeClosed + (before?.closed ?? 0),
+      closed: this.#closed + this.#lifeClosed + (before?.opened ?? 0),
       faults: Object.values(faults).reduce((sum, count) => sum + count, 0) + (before?.faults ?? 0),
       events: head + (before?.events ?? 0),
       published: publisher.confirmed + (before?.published ?? 0),
