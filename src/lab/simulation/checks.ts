@@ -116,7 +116,13 @@ export class Checks {
       }
       const sinceMs = this.#wantedSinceMs.get(topic) ?? nowMs;
       this.#wantedSinceMs.set(topic, sinceMs);
-      const calmSinceMs = Math.max(sinceMs, origin.troubledAtMs, life.bornMs, life.reloadedAtMs);
+      const troubledAtMs = Math.max(
+        origin.troubledAtMs,
+        life.bornMs,
+        life.reloadedAtMs,
+        life.book.gapAtMs(topic),
+      );
+      const calmSinceMs = Math.max(sinceMs, troubledAtMs);
       if (nowMs - calmSinceMs < FEED_CALM_MS) continue;
       const due = origin.countBefore(key, nowMs - PUBLISHED_MS);
       // Only what came since all is well must be here.

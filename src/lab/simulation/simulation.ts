@@ -172,7 +172,9 @@ class Simulation implements Door {
         const topic = settings.topic.replace("{key}", key);
         const n = this.#published.get(topic);
         const stored = store.idOf(name, settings.addressing === "none" ? "" : key);
-        if (n !== undefined && hasIds && settings.state !== "merge" && stored !== "") resumes.set(topic, n);
+        // A key that joins a link of others may begin where that one is.
+        const isAlone = settings.addressing !== "keys" && settings.state !== "merge";
+        if (n !== undefined && hasIds && isAlone && stored !== "") resumes.set(topic, n);
       }
     }
     const book = new UpstreamBook(world, resumes);

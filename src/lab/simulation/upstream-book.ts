@@ -15,6 +15,7 @@ export class UpstreamBook {
   /** Of lives before: what their last event of a topic was, where the next life has its id. */
   readonly #resumes: Map<string, number>;
   readonly #begun = new Set<string>();
+  readonly #gapsAtMs = new Map<string, number>();
   readonly #bornMs: number;
 
   constructor(world: World, resumes: ReadonlyMap<string, number>) {
@@ -32,8 +33,14 @@ export class UpstreamBook {
     for (const [topic, { n }] of this.#places) yield [topic, n];
   }
 
+  /** When a gap was last told on the topic, in milliseconds of the run. */
+  gapAtMs(topic: string): number {
+    return this.#gapsAtMs.get(topic) ?? Number.NEGATIVE_INFINITY;
+  }
+
   /** A gap was told on the topic. */
   gap(topic: string): void {
+    this.#gapsAtMs.set(topic, this.#world.nowMs);
     this.#resumes.delete(topic);
     const place = this.#places.get(topic);
     if (place !== undefined) place.mayJump = true;
