@@ -2,7 +2,7 @@ import type { Slope } from "../leaks/regression.ts";
 import { htmlPage, type Part, type Section } from "../report/html.ts";
 import type { Band, Plot, Point } from "../report/plot.ts";
 import { formatElapsed, formatValue, type Unit } from "../report/scale.ts";
-import type { SoakRecord } from "./run.ts";
+import type { SoakRecord } from "./record.ts";
 import type { Sample } from "./sample.ts";
 import type { Verdict } from "./verdict.ts";
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkBreaches, checkSample } from "./checks.ts";
 import { emptyTally } from "./fleet-tally.ts";
+import type { SoakRecord } from "./record.ts";
 import { htmlReport, jsonReport, textReport } from "./report.ts";
-import type { SoakRecord } from "./run.ts";
 import type { Note, Sample } from "./sample.ts";
 import { judge } from "./verdict.ts";
 

@@ -2,7 +2,7 @@ import { pooled, type Slope, slopeOf } from "../leaks/regression.ts";
 import type { GrownClass } from "../leaks/snapshot-diff.ts";
 import { type Suspicion, seriesOf, suspicions } from "../leaks/suspicion.ts";
 import { PROMISES, type PromiseName } from "./checks.ts";
-import type { SoakRecord } from "./run.ts";
+import type { SoakRecord } from "./record.ts";
 import { livesOf, lookOf, type Sample, warmed } from "./sample.ts";
 
 /** What was read in a pair of heap snapshots. */
