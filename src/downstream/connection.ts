@@ -292,7 +292,7 @@ export abstract class Connection extends WheelTask implements Flushable {
     const { count, bytes } = all.bytes <= most ? all : writeShare(parts, most);
     this.#queuedBytes -= bytes;
     this.desk.counters.bytesWritten += bytes;
-    this.desk.flusher.lag.observe((this.desk.flusher.flushMs - this.#queuedSinceMs) / 1000);
+    this.desk.flusher.wrote(this.#queuedSinceMs);
     const single =
       count === 1 ? (parts[0] as Buffer) : count === all.count ? this.desk.flusher.join(parts, bytes) : null;
     if (single === null) {
@@ -313,7 +313,6 @@ export abstract class Connection extends WheelTask implements Flushable {
     this.#blockedSinceMs = null;
     if (this.#closed !== null) return;
     // Written from here and not at the turn's end: the bytes have waited long enough.
-    this.desk.flusher.flushMs = this.desk.clock.monotonicMs();
     this.#write();
     if (this.#behind !== null && this.#blockedSinceMs === null) {
       this.#catchUp(this.#behind);

@@ -24,8 +24,8 @@ export class Flusher {
   #joinedParts: readonly Buffer[] = [];
   #joined: Buffer | null = null;
 
-  /** Monotonic time at which the flush under way began. */
-  flushMs = 0;
+  /** When the flush under way began; null between two. */
+  #flushMs: number | null = null;
   /** Seconds from a connection's first queued frame to its write. */
   readonly lag = new Histogram(LAG_BOUNDS_S);
 
@@ -33,6 +33,11 @@ export class Flusher {
   constructor(clock: Clock, nextTurn: (run: () => void) => void = setImmediate) {
     this.#clock = clock;
     this.#nextTurn = nextTurn;
+  }
+
+  /** Notes the lag of a write. Within a flush the clock was asked once for all; a drained or closed socket writes between. */
+  wrote(queuedSinceMs: number): void {
+    this.lag.observe(((this.#flushMs ?? this.#clock.monotonicMs()) - queuedSinceMs) / 1000);
   }
 
   /** Calls `flush` once the current turn's callbacks have run. Scheduling twice is the caller's to avoid. */
@@ -62,10 +67,11 @@ export class Flusher {
 
   #flush(): void {
     this.#isDue = false;
-    this.flushMs = this.#clock.monotonicMs();
+    this.#flushMs = this.#clock.monotonicMs();
     const due = this.#scheduled;
     this.#scheduled = this.#spare;
     for (const flushable of due) flushable.flush();
+    this.#flushMs = null;
     due.length = 0;
     this.#spare = due;
     this.#joined = null;

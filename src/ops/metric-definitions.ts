@@ -337,7 +337,8 @@ const DELIVERY_METRICS: readonly MetricDefinition[] = [
     type: "histogram",
     labels: [],
     unit: "seconds",
-    meaning: "Time that events wait in a connection's queue before they are written to its socket.",
+    meaning:
+      "Time from the first frame that waits in a connection's queue to its write to the socket. One observation a write, which may take many events along.",
     read: ({ views }) => single(views.deliveryLagS),
   },
   {

@@ -90,7 +90,7 @@ export interface GatewayViews {
   connections(): ConnectionsView;
   feeds(): Iterable<FeedView>;
   hub(): HubView;
-  /** Seconds from an event's entry to its write. */
+  /** Seconds from a connection's first queued frame to its write; one observation a write. */
   readonly deliveryLagS: HistogramView;
   /** By `method:reason`. */
   readonly authFailures: Counts;

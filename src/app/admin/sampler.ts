@@ -69,10 +69,12 @@ export class Sampler {
     let feedEvents = 0;
     let reconnects = 0;
     let gaps = 0;
+    let feedFaults = 0;
     for (const feed of views.feeds()) {
       feedEvents += feed.counters.events;
       reconnects += sumOf(feed.counters.reconnects);
       gaps += feed.counters.gaps;
+      feedFaults += sumOf(feed.counters.faults);
       for (const { state } of feed.stats().links) links[state] = (links[state] ?? 0) + 1;
     }
     const linksOpen = links.open ?? 0;
@@ -90,7 +92,7 @@ export class Sampler {
         resets: downstream.resets.total,
         published: sumOf(downstream.published) + feedEvents,
         deliveries: Object.values(downstream.deliveries).reduce((sum, each) => sum + each, 0),
-        errors: sumOf(views.errors) + sumOf(downstream.errors),
+        errors: sumOf(views.errors) + sumOf(downstream.errors) + feedFaults,
         authFailures: sumOf(views.authFailures),
         slowConsumers: sumOf(downstream.slowConsumers),
         reconnects,
@@ -111,20 +113,21 @@ export class Sampler {
     };
   }
 
-  /** Refusals and failed sign-ins are counted where they happen; here they become groups, without a peer. */
+  /** Refusals and failed sign-ins are counted where they happen; here they become groups. */
   #noteFailures(): void {
     const { views } = this.#parts;
     this.#note("auth", views.authFailures);
     this.#note("downstream", views.downstream.errors);
+    for (const { name, counters } of views.feeds()) this.#note("upstream", counters.faults, name);
   }
 
-  #note(room: string, counts: Counts): void {
+  #note(room: string, counts: Counts, peer = ""): void {
     for (const [code, count] of counts.entries()) {
-      const key = `${room}:${code}`;
+      const key = `${room}:${peer}:${code}`;
       const before = this.#counted.get(key) ?? 0;
       if (count <= before) continue;
       this.#counted.set(key, count);
-      const entry = { kind: "error", room, code, peer: "", sample: "" } as const;
+      const entry = { kind: "error", room, code, peer, sample: "" } as const;
       this.#parts.errors.add(entry, this.#parts.clock.nowMs(), count - before);
     }
   }

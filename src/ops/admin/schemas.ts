@@ -49,7 +49,8 @@ export const Overview = z
     authFailures: count(),
     errors: count(),
     lagMs: z.object({ p50: z.number().nullable(), p99: z.number().nullable() }).meta({
-      description: "from an event's entry to its write, over the last 10 s, as upper bounds of buckets",
+      description:
+        "from a connection's first queued frame to its write, over the last 10 s, as upper bounds of buckets",
     }),
     memory: z.object({
       residentBytes: count(),
