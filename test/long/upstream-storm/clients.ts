@@ -49,7 +49,9 @@ export interface Tally {
   readonly gaps: number;
   readonly cuts: number;
   readonly returns: number;
-  /** Of subscribers that something went wrong with, a few. */
+  /** The longest that so many as come at once took to be let in, in milliseconds. */
+  readonly slowestMs: number;
+  /** Of subscribers that something went wrong with, or that wait to be let in, a few. */
   readonly examples: readonly string[];
 }
 
@@ -75,6 +77,7 @@ const clock = new SystemClock();
 let door: Door | null = null;
 const groups = new Map<Subscriber, Behaviour>();
 let isRoaming = false;
+let slowestMs = 0;
 
 if (process.send !== undefined) {
   process.on("message", async ({ id, body }: Envelope<FleetCommand>) => {
@@ -128,12 +131,16 @@ function make({ keys, ofEachKey, behaviour }: SubscriberGroup): Subscriber[] {
   return made;
 }
 
-/** Has them come, some at a time. Answers how many did not get in. */
+/** Has them come, some at a time, until some do not get in. Answers how many are out. */
 async function comeIn(subscribers: readonly Subscriber[]): Promise<number> {
   for (let start = 0; start < subscribers.length; start += AT_ONCE) {
     const batch = subscribers.slice(start, start + AT_ONCE);
+    const startMs = clock.monotonicMs();
     for (const subscriber of batch) subscriber.come();
-    await until(() => batch.every(({ isUp }) => isUp), OPEN_MS_MAX);
+    const areIn = () => batch.every(({ isUp }) => isUp);
+    await until(areIn, OPEN_MS_MAX);
+    slowestMs = Math.max(slowestMs, clock.monotonicMs() - startMs);
+    if (!areIn()) break;
   }
   return subscribers.filter(({ isUp }) => !isUp).length;
 }
@@ -167,12 +174,13 @@ function tally(): Tally {
     all.reduce((total, each) => total + count(each), 0);
   const examples = all
     .filter(
-      ({ ledger: { lost, doubled, disordered }, trouble }) => lost + doubled + disordered > 0 || trouble,
+      ({ ledger: { lost, doubled, disordered }, trouble, isUp, isWanted }) =>
+        lost + doubled + disordered > 0 || trouble || isUp !== isWanted,
     )
     .slice(0, EXAMPLES_MAX)
-    .map(({ key, transport, ledger, trouble }) => {
+    .map(({ key, transport, ledger, trouble, isUp }) => {
       const { last, lost, untold, doubled, disordered, gaps } = ledger;
-      return `${transport} ${key}: ${JSON.stringify({ last, lost, untold, doubled, disordered, gaps, trouble })}`;
+      return `${transport} ${key}: ${JSON.stringify({ isUp, last, lost, untold, doubled, disordered, gaps, trouble })}`;
     });
   return {
     subscribers: all.length,
@@ -184,6 +192,7 @@ function tally(): Tally {
     gaps: sum(({ ledger }) => ledger.gaps),
     cuts: sum(({ cuts }) => cuts),
     returns: sum(({ returns }) => returns),
+    slowestMs,
     examples,
   };
 }

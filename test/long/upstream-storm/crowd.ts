@@ -89,6 +89,7 @@ export async function runCrowd(options: CrowdOptions): Promise<StormResult> {
     "keysPerLink / linksMax": `${keysPerLink} / ${linksMax}`,
     "rotateAfter in ms": rotateAfterMs,
     "seconds to let all in": enteredMs / 1000,
+    "slowest hundred to be let in, ms": Math.round(tally.slowestMs),
     "upstream requests": source.requests.length,
     "most at one time, as the feed counts": most,
     "the same, with those whose end is on its way": source.peaks.connections,
