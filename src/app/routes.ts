@@ -145,6 +145,7 @@ function viewsOf(
         open: { sse: registry.count(Transport.sse), websocket: registry.count(Transport.websocket) },
         subscribers,
         queuedBytes,
+        limit: desk.limits.connections,
       };
     },
     feeds: () => feedDesk.feeds,

@@ -47,6 +47,14 @@ const CONNECTION_METRICS: readonly MetricDefinition[] = [
     read: ({ connections }) => fromRecord(connections.open),
   },
   {
+    name: "connections_limit",
+    type: "gauge",
+    labels: [],
+    unit: "connections",
+    meaning: "Most downstream connections at once: limits.connections.",
+    read: ({ connections }) => single(connections.limit),
+  },
+  {
     name: "connection_duration_seconds",
     type: "histogram",
     labels: ["transport"],

@@ -44,7 +44,7 @@ function rooms() {
     downstream,
     connections: () => {
       held.connectionsAsked++;
-      return { open: held.open, subscribers: { sse: 1, websocket: 2 }, queuedBytes: 77 };
+      return { open: held.open, subscribers: { sse: 1, websocket: 2 }, queuedBytes: 77, limit: 99 };
     },
     feeds: () => held.feeds.map((feed) => ({ ...feed, stats: () => ({ ...KEYS, links: feed.links }) })),
     hub: () => ({ topics: 5, logBytes: 1024 }),
@@ -78,7 +78,7 @@ async function scrape(metrics: GatewayMetrics): Promise<Map<string, number>> {
 }
 
 /** product.md, "Metrics": the contract. */
-const CONTRACT = `connections{transport} connection_duration_seconds{transport} connections_opened_total
+const CONTRACT = `connections{transport} connections_limit connection_duration_seconds{transport} connections_opened_total
   connections_closed_total{transport,reason} links{feed,state} link_age_seconds link_reconnects_total{feed,reason}
   feed_events_total{feed} feed_gaps_total{feed} feed_keys{feed,state} feed_keys_refused_total{feed,by} subscribers{transport} topics log_bytes queue_bytes memory_limit_bytes memory_step memory_measures_total{measure}
   database_connections{state} sweep_reclaimed_total{kind} connection_resets_total{side} auth_failures_total{method,reason}
@@ -181,7 +181,7 @@ test("metrics: errors of the journal, of downstream and of all feeds add up by r
   assert.equal(series.get('streamkeeper_errors_total{room="upstream",code="not_json"}'), 11);
 });
 
-test("metrics: a limit or a certificate that is not there has no series, rather than a zero that alarms", async () => {
+test("metrics: a limit, a certificate or a log on disk that is not there has no series, rather than a zero that alarms", async () => {
   const { held, metrics } = rooms();
   const without = await scrape(metrics);
   assert.equal(without.has("streamkeeper_memory_limit_bytes"), false);

@@ -44,6 +44,8 @@ export interface ConnectionsView {
   readonly subscribers: Readonly<Record<string, number>>;
   /** Bytes queued for all of them. */
   readonly queuedBytes: number;
+  /** Most at once. */
+  readonly limit: number;
 }
 
 export interface FeedView {

@@ -15,7 +15,7 @@ export async function scrape(gatewayUrl: string): Promise<MetricsPage> {
   return metricsPage(await response.text());
 }
 
-export function metricsPage(text: string): MetricsPage {
+function metricsPage(text: string): MetricsPage {
   const samples = new Map<string, number>();
   for (const line of text.split("\n")) {
     if (line === "" || /^# (HELP|TYPE) [a-z0-9_]+ ./.test(line)) continue;

@@ -7,6 +7,8 @@ export interface ProgramOptions {
   readonly cwd?: string;
   readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Most files and sockets that the system lets it open. Default: as this process. */
+  readonly descriptorsMax?: number;
 }
 
 export interface Finished {
@@ -26,7 +28,8 @@ export class Program implements AsyncDisposable {
   #ended = false;
 
   constructor(args: readonly string[], options: ProgramOptions = {}) {
-    this.child = spawn(`${ROOT}bin/streamkeeper`, args, {
+    const limit = options.descriptorsMax === undefined ? "" : `ulimit -n ${options.descriptorsMax}; `;
+    this.child = spawn("sh", ["-c", `${limit}exec "$0" "$@"`, `${ROOT}bin/streamkeeper`, ...args], {
       cwd: options.cwd ?? ROOT,
       env: { ...process.env, NODE_OPTIONS: "", ...options.env },
       stdio: ["pipe", "pipe", "pipe"],

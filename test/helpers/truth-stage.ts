@@ -9,7 +9,7 @@ import { gatewayYaml, PASSWORD, signIn } from "./gateway.ts";
 import { assertPage, type Measure, type MetricsPage, scrape } from "./metrics-page.ts";
 
 /** What was done to a gateway, in the words of its metrics: samples without the prefix. */
-export class Ledger {
+class Ledger {
   readonly samples: Record<string, number> = {};
 
   add(series: string, by = 1): void {
@@ -116,6 +116,7 @@ const MEASURED: Readonly<Record<string, Measure>> = {
 function ofHub(gateway: Gateway): Readonly<Record<string, Measure>> {
   return {
     log_bytes: (value) => value === gateway.hub.stats().logBytes,
+    connections_limit: (value) => value > 0 && value <= 20_000,
     topics: (value) => value === gateway.hub.stats().topics,
   };
 }
