@@ -88,11 +88,15 @@ class Reader {
     const list = this.#section === "head" ? "nodes" : this.#section === "to_edges" ? "edges" : "strings";
     const opening = `"${list}":[`;
     const before = this.#text.length;
-    this.#text += chunk.toString("latin1", at, Math.min(chunk.length, at + HEAD_MAX));
+    const until = Math.min(chunk.length, at + HEAD_MAX);
+    this.#text += chunk.toString("latin1", at, until);
     const found = this.#text.indexOf(opening);
     if (found < 0) {
-      if (this.#text.length > 2 * HEAD_MAX) throw new SyntaxError(`no ${list} in the heap snapshot`);
-      return Math.min(chunk.length, at + HEAD_MAX);
+      if (this.#section !== "head") {
+        // Other lists lie between, as long as these: only a beginning that was cut is kept.
+        this.#text = this.#text.slice(-opening.length);
+      } else if (this.#text.length > HEAD_MAX) throw new SyntaxError("no nodes in the heap snapshot");
+      return until;
     }
     if (this.#section === "head") this.#readHead(this.#text.slice(0, found));
     this.#section = list;

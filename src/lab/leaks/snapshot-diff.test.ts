@@ -85,6 +85,14 @@ function listText(things: number): string {
   return JSON.stringify({ ...text, snapshot, nodes, edges });
 }
 
+test("heap snapshot: lists that are not needed may be of any length", async () => {
+  const text = heapText(50).replace(
+    '"trace_function_infos":[]',
+    `"locations":[${"1,2,3,4,".repeat(600_000)}0]`,
+  );
+  assert.equal((await heapOf("long", text)).strings[4], "Thing");
+});
+
 test("heap snapshot: along a list as long as it leaks, equal steps are one", async () => {
   const grown = grownClasses(await heapOf("e", listText(1)), await heapOf("f", listText(60_000)), 40);
   const [way] = grown[0]?.retainers ?? [];

@@ -1,3 +1,4 @@
+import { messageOf } from "#base/errors.ts";
 import { readHeapSnapshot } from "../leaks/heap-snapshot.ts";
 import { grownClasses } from "../leaks/snapshot-diff.ts";
 import type { SnapshotPair } from "./investigation.ts";
@@ -10,13 +11,18 @@ import type { Finding } from "./verdict.ts";
 const GROWN_MIN = 40;
 const GROWN_SHARE = 0.06;
 
-/** Reads each pair of snapshots for what grew between them. */
+/** Reads each pair of snapshots for what grew between them. One that can't be read is said so. */
 export async function readFindings(pairs: readonly SnapshotPair[]): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const { before, after, connections, suspected } of pairs) {
     const least = Math.max(GROWN_MIN, connections * GROWN_SHARE);
-    const grown = grownClasses(await readHeapSnapshot(before), await readHeapSnapshot(after), least);
-    findings.push({ suspected, connections, grown });
+    try {
+      const grown = grownClasses(await readHeapSnapshot(before), await readHeapSnapshot(after), least);
+      findings.push({ suspected, connections, grown, trouble: null });
+    } catch (thrown) {
+      // Hours of samples are worth more than these.
+      findings.push({ suspected, connections, grown: [], trouble: messageOf(thrown) });
+    }
   }
   return findings;
 }

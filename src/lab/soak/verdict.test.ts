@@ -100,7 +100,7 @@ test("verdict: what was found in heap snapshots is a leak, with its way from the
     { name: "Timeout", count: 900, bytes: 9, retainers: [{ count: 900, steps: [".a → b", "[] → Timeout"] }] },
   ];
   const record = recordOf(SECONDS.map((second) => sampleAt(second)));
-  const verdict = judge(record, [{ suspected: ["memory"], connections: 1000, grown }]);
+  const verdict = judge(record, [{ suspected: ["memory"], connections: 1000, grown, trouble: null }]);
   assert.equal(verdict.ok, false);
   for (const report of [textReport(record, verdict), htmlReport(record, verdict)])
     assert.match(report, /Timeout/);

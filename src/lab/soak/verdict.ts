@@ -11,6 +11,8 @@ export interface Finding {
   /** Opened between the two. */
   readonly connections: number;
   readonly grown: readonly GrownClass[];
+  /** Why the snapshots could not be read; null: they were. */
+  readonly trouble: string | null;
 }
 
 export interface PromiseVerdict {
@@ -52,6 +54,9 @@ export function judge(record: SoakRecord, findings: readonly Finding[]): Verdict
   const leaks = [
     ...grown.map(
       ({ what, slopePerConnection }) => `${what} grew by ${slopePerConnection.toPrecision(3)} a connection`,
+    ),
+    ...findings.flatMap(({ trouble }) =>
+      trouble === null ? [] : [`something was suspected, and the heap snapshots can't be read: ${trouble}`],
     ),
     ...findings.flatMap((finding) => finding.grown.map((one) => leakText(one, finding.connections))),
   ];
