@@ -23,10 +23,10 @@ export const MUTATIONS: readonly Mutation[] = [
     replacement: "return cursor.epoch === hub.epoch ? Math.min(cursor.sequence + 1, hub.head) : null;",
   },
   {
-    name: "a cursor of another life counts",
-    file: "src/downstream/sse-resume.ts",
-    old: "return cursor.epoch === hub.epoch ? cursor.sequence : null;",
-    replacement: "return cursor.sequence;",
+    name: "a hand-over drops what the new link brought first",
+    file: "src/upstream/handover.ts",
+    old: "return ahead.map((each) => each.event);",
+    replacement: "return ahead.slice(ahead.length).map((each) => each.event);",
   },
   {
     name: "backoff has no jitter",

@@ -115,6 +115,8 @@ export abstract class Client {
       this.world.breaks("silence", `${this.plan.name} has heard nothing for ${quietMs} ms`);
   }
 
+  /** One of the topics that it is subscribed to; null: none, or all. */
+  abstract get anyTopic(): string | null;
   protected abstract get isStreaming(): boolean;
   protected abstract readings(): Iterable<Reading>;
   protected abstract request(): ClientRequest;

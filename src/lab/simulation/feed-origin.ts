@@ -58,7 +58,7 @@ export class FeedOrigin {
   #isStopped = false;
   /** When something was last wrong with it, or is to be until then. */
   troubledAtMs = Number.NEGATIVE_INFINITY;
-  /** When it last rejected a key, or will. */
+  /** When it last rejected a request, or will: then it is asked without an id as well. */
   rejectedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(world: World, plan: FeedPlan) {
@@ -112,6 +112,8 @@ export class FeedOrigin {
   feels(mood: FeedMood, forMs: number): void {
     this.#mood = mood;
     this.#moodUntilMs = this.#world.nowMs + forMs;
+    const rejects = mood.kind === "status" && mood.status < 429;
+    if (rejects) this.rejectedAtMs = Math.max(this.rejectedAtMs, this.#moodUntilMs);
     this.#troubled(forMs);
     if (mood.kind !== "mute") return;
     this.#muteUntilMs = this.#moodUntilMs;
@@ -136,9 +138,14 @@ export class FeedOrigin {
       stream.over(how);
   }
 
-  /** Many events within a second or two. */
-  floods(events: number, bytes: number): void {
-    for (let at = 0; at < events; at++) this.#world.time.in(at * 3, () => this.#emit(bytes));
+  /** Many events within a second or two, of one key or of any. */
+  floods(events: number, bytes: number, key: string | null = null): void {
+    for (let at = 0; at < events; at++) {
+      this.#world.time.in(at * 3, () => {
+        if (key === null) this.#emit(bytes);
+        else if (!this.#isStopped) this.#emitOf([key], bytes);
+      });
+    }
   }
 
   /** Events of each of its keys, once. */

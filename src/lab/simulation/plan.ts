@@ -22,7 +22,13 @@ export type FaultKind =
   | { readonly kind: "partition"; readonly share: number; readonly forMs: number }
   | { readonly kind: "vanish"; readonly client: number; readonly forMs: number }
   | { readonly kind: "stall"; readonly client: number; readonly forMs: number }
-  | { readonly kind: "slow flood"; readonly feed: number; readonly client: number }
+  /** A client stops reading, and there are many events of something that it is subscribed to. */
+  | {
+      readonly kind: "slow flood";
+      readonly client: number;
+      readonly events: number;
+      readonly forMs: number;
+    }
   /** A client begins anew, where it is an SSE one; a WebSocket one changes what it subscribes to. */
   | { readonly kind: "turn"; readonly client: number }
   | { readonly kind: "chat"; readonly client: number; readonly topic: "/chat/a" | "/chat/b" }
@@ -89,7 +95,12 @@ function faultOf(chance: Chance, { drainMs }: Scenario): FaultKind {
     partition: () => ({ kind: "partition", share: chance.pick([0.2, 1]), forMs: forMs / 2 }),
     vanish: () => ({ kind: "vanish", client, forMs }),
     stall: () => ({ kind: "stall", client, forMs: chance.between(1000, 120_000) }),
-    "slow flood": () => ({ kind: "slow flood", feed, client }),
+    "slow flood": () => ({
+      kind: "slow flood",
+      client,
+      events: chance.whole(40, 700),
+      forMs: chance.between(1000, 30_000),
+    }),
     turn: () => ({ kind: "turn", client }),
     chat: () => ({ kind: "chat", client, topic: "/chat/a" }),
     kill: () => ({ kind: "kill", forMs: chance.between(200, 30_000) }),

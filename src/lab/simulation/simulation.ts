@@ -239,8 +239,8 @@ class Simulation implements Door {
         client?.stopReading(what.forMs);
         return;
       case "slow flood":
-        client?.stopReading(30_000);
-        origin?.floods(700, 1500);
+        client?.stopReading(what.forMs);
+        this.#floodFor(client ?? null, what.events);
         return;
       case "turn":
         if (client instanceof SseClient) client.forget();
@@ -275,6 +275,11 @@ class Simulation implements Door {
         this.#around.store.failUntil(world.nowMs + what.forMs);
         return;
     }
+  }
+
+  #floodFor(client: Client | null, events: number): void {
+    const [, feed = "", key = ""] = client?.anyTopic?.split("/") ?? [];
+    this.#around.origins.get(feed)?.floods(events, 1500, key);
   }
 
   #originAt(at: number): FeedOrigin | null {

@@ -25,6 +25,10 @@ export class SseClient extends Client {
     if (this.isConnected) this.leave();
   }
 
+  get anyTopic(): string | null {
+    return this.#topics?.[0] ?? null;
+  }
+
   protected get isStreaming(): boolean {
     return this.#reading !== null;
   }

@@ -71,6 +71,11 @@ export class WebSocketClient extends Client {
     this.#send({ id: ++this.#command, publish: { channel: topic, data } });
   }
 
+  get anyTopic(): string | null {
+    for (const topic of this.#channels.keys()) return topic;
+    return null;
+  }
+
   protected get isStreaming(): boolean {
     return this.#isSignedIn;
   }
