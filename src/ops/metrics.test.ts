@@ -78,7 +78,8 @@ async function scrape(metrics: GatewayMetrics): Promise<Map<string, number>> {
 }
 
 /** product.md, "Metrics": the contract. */
-const CONTRACT = `connections{transport} connections_limit connection_duration_seconds{transport} connections_opened_total
+const CONTRACT =
+  `connections{transport} connections_limit connection_duration_seconds{transport} connections_opened_total
   connections_closed_total{transport,reason} links{feed,state} link_age_seconds link_reconnects_total{feed,reason}
   feed_events_total{feed} feed_gaps_total{feed} feed_keys{feed,state} feed_keys_refused_total{feed,by} subscribers{transport} topics log_bytes queue_bytes memory_limit_bytes memory_step memory_measures_total{measure}
   database_connections{state} sweep_reclaimed_total{kind} connection_resets_total{side} auth_failures_total{method,reason}
