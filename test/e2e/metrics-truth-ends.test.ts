@@ -5,7 +5,15 @@ import { SseClient } from "../helpers/sse-client.ts";
 import { sumWhere, type TruthStage, truthStage } from "../helpers/truth-stage.ts";
 import { Opcode, RawWebSocket } from "../helpers/websocket-listener.ts";
 
-const yaml = (url: string) => `
+/** Bounds that only one way wants. */
+const LIMITS: Partial<Readonly<Record<string, string>>> = {
+  connection_limit: "connectionsPerUser: 1",
+  too_many_errors: "commandsPerSecond: 1000",
+  too_many_requests: "commandsPerSecond: 1",
+  too_old: "connectionAge: 2m",
+};
+
+const yaml = (url: string, reason: string) => `
 feeds:
   quotes:
     url: ${url}/quotes?symbols={keys}
@@ -13,7 +21,7 @@ feeds:
     key: /symbol
     pool: { gather: 10ms, linger: 0ms, linksMax: 1, keysPerLink: 1 }
     health: { eventBytesMax: 8KiB }
-limits: { queueBytes: 16KiB, requestBytes: 1KiB, commandsPerSecond: 1, subscribersPerConnection: 1 }
+limits: { queueBytes: 16KiB, requestBytes: 1KiB, subscribersPerConnection: 1, ${LIMITS[reason] ?? ""} }
 `;
 
 /** What one way to an end adds beside the end itself. */
@@ -82,6 +90,26 @@ const WEBSOCKET: Partial<Readonly<Record<CloseReason, Way>>> = {
     await flood(client.socket, on);
   }, SLOW),
   no_pong: webSocket(advance(26_000 + 11_000)),
+  too_many_errors: async (on) => {
+    const client = await RawWebSocket.connected(on.port, { token: on.ann });
+    let answers = 0;
+    for (let id = 2; id < 60; id++) client.say({ id, rpc: {} });
+    for (let frame = await client.next(); frame?.opcode === Opcode.text; frame = await client.next())
+      answers += frame.payload.toString().split("\n").length;
+    // Each error that was answered was counted.
+    return errors("not_available", answers);
+  },
+  connection_limit: async (on) => {
+    const first = await RawWebSocket.connected(on.port, { token: on.ann });
+    const second = await RawWebSocket.dial(on.port);
+    second.say({ id: 1, connect: { token: on.ann } });
+    assert.equal((await second.ended())?.code, 3504);
+    first.close(1000);
+    await first.ended();
+    on.ledger.add("connections_opened_total");
+    on.ledger.add('connections_closed_total{transport="websocket",reason="client_closed"}');
+    return {};
+  },
   stale: async (on) => {
     const client = await RawWebSocket.dial(on.port);
     await on.until("it is in", () => on.gateway.stats().connections.websocket === 1);
@@ -103,6 +131,7 @@ const SSE: Partial<Readonly<Record<CloseReason, Way>>> = {
   forced_reconnect: stream((_, on) => closeById(on, true)),
   forced_disconnect: stream((_, on) => closeById(on, false)),
   slow_consumer: stream((client, on) => flood(client.socket, on), SLOW),
+  too_old: stream(advance(121_000)),
   token_expired: stream(advance(15 * 60_000 + 31_000)),
   feed_full: async (on) => {
     using first = await new SseClient(on.gateway.url, "match=/quotes/A", { token: on.ann }).opened();
@@ -124,7 +153,7 @@ for (const [transport, ways] of [
 ] as const) {
   for (const [reason, way] of Object.entries(ways)) {
     test(`metrics' truth: ${transport} connections that end as ${reason} are counted once, and nothing else is`, async (t) => {
-      const on = await truthStage(t, yaml);
+      const on = await truthStage(t, (url) => yaml(url, reason));
       const { ledger } = on;
       ledger.set('database_connections{state="idle"}', 1);
       const more = await way(on);
