@@ -1,5 +1,6 @@
 import type { Clock } from "#base/clock.ts";
 import { type ConnectionSource, Connections } from "./connections.ts";
+import { HeldDial } from "./held-dial.ts";
 import { sessionPace } from "./http2-health.ts";
 import type { DialPhase, LinkReason } from "./link-reason.ts";
 import type { FeedTls } from "./ports.ts";
@@ -43,7 +44,15 @@ export interface DialerOptions {
   readonly idleTimeoutMs?: number;
   /** Default: sockets. */
   readonly connections?: ConnectionSource | undefined;
+  /** Streams that the feed is to see at once; default: as many as there are. See `LET_GO_MS`. */
+  readonly atOnceMax?: number;
 }
+
+/**
+ * A stream that was closed to make room for another is given so long to be seen as closed, in milliseconds: a feed that
+ * accepts the new connection before it reads the old one's end would count one too many.
+ */
+const LET_GO_MS = 25;
 
 /**
  * Opens a feed's event streams: over HTTP/2, several on one socket, where the origin offers it (ALPN), else over
@@ -52,9 +61,23 @@ export interface DialerOptions {
 export class Dialer {
   readonly #clock: Clock;
   readonly #connections: ConnectionSource;
+  readonly #atOnceMax: number;
+  /** Dials that are not over. */
+  readonly #dials = new Set<Dial>();
+  /** When streams were closed by our own wish, the oldest first, while it counts. */
+  readonly #closedAtMs: number[] = [];
 
-  constructor(clock: Clock, { tls = null, idleTimeoutMs = 45_000, connections }: DialerOptions = {}) {
+  constructor(
+    clock: Clock,
+    {
+      tls = null,
+      idleTimeoutMs = 45_000,
+      connections,
+      atOnceMax = Number.POSITIVE_INFINITY,
+    }: DialerOptions = {},
+  ) {
     this.#clock = clock;
+    this.#atOnceMax = atOnceMax;
     this.#connections =
       connections ?? new Connections(clock, new TlsContexts(tls), sessionPace(idleTimeoutMs));
   }
@@ -70,7 +93,39 @@ export class Dialer {
   }
 
   dial(request: DialRequest, listener: DialListener): Dial {
-    return new StreamDial(request, listener, this.#clock, this.#connections);
+    const begin = () => new StreamDial(request, told, this.#clock, this.#connections);
+    const told: DialListener = {
+      opened: () => listener.opened(),
+      data: (chunk) => listener.data(chunk),
+      failed: (failure) => {
+        this.#dials.delete(dial);
+        listener.failed(failure);
+      },
+    };
+    const waitMs = this.#holdMs();
+    const inner = waitMs > 0 ? new HeldDial(this.#clock, waitMs, begin) : begin();
+    const dial: Dial = {
+      get phase() {
+        return inner.phase;
+      },
+      destroy: () => {
+        if (this.#dials.delete(dial) && inner.phase !== "dns")
+          this.#closedAtMs.push(this.#clock.monotonicMs());
+        inner.destroy();
+      },
+    };
+    this.#dials.add(dial);
+    return dial;
+  }
+
+  /** How long another stream has to wait so that the feed never sees too many, in milliseconds. */
+  #holdMs(): number {
+    const nowMs = this.#clock.monotonicMs();
+    while (this.#closedAtMs.length > 0 && (this.#closedAtMs[0] as number) + LET_GO_MS <= nowMs)
+      this.#closedAtMs.shift();
+    const tooMany = this.#dials.size + this.#closedAtMs.length + 1 - this.#atOnceMax;
+    const last = this.#closedAtMs[Math.min(tooMany, this.#closedAtMs.length) - 1];
+    return last === undefined ? 0 : last + LET_GO_MS - nowMs;
   }
 
   /** Ends what is shared or kept for later, and resolves when the last socket is closed. Whoever dialled destroys the dials. */

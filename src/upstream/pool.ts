@@ -52,6 +52,7 @@ export class Pool implements LinkOwner {
       tls: settings.tls ?? null,
       idleTimeoutMs: health.idleTimeoutMs,
       connections: context.connections?.(feed),
+      atOnceMax: pool.linksMax,
     });
     const moved = (route: Route, heir: Seat) => this.#takeovers.moved(route, heir);
     const lost = (route: Route, seat: Seat) =>
