@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
 import { METRIC_GROUPS, METRIC_PREFIX } from "#ops/metric-definitions.ts";
 import { promtool, promtoolMissing, RULES } from "../helpers/alert-recorder.ts";
 import { openGateway, signIn } from "../helpers/gateway.ts";
 import { scrape } from "../helpers/metrics-page.ts";
+import { blocksOf } from "../helpers/page-blocks.ts";
 import { SseClient } from "../helpers/sse-client.ts";
 
 interface Rule {
@@ -22,6 +25,22 @@ test("alerts: promtool accepts the rules", { skip: promtoolMissing }, () => {
   const { status, text } = promtool(["check", "rules", RULES]);
   assert.equal(status, 0, text);
   assert.match(text, new RegExp(`${rules.length} rules found`));
+});
+
+test("alerts: promtool accepts the configuration of Prometheus that docs/alerts.md shows", {
+  skip: promtoolMissing,
+}, () => {
+  const block = blocksOf("docs/alerts.md").find(({ language }) => language === "yaml");
+  assert.ok(block);
+  const directory = mkdtempSync(join(tmpdir(), "streamkeeper-prometheus-"));
+  try {
+    const file = join(directory, "prometheus.yaml");
+    writeFileSync(file, block.code);
+    const { status, text } = promtool(["check", "config", "--syntax-only", file]);
+    assert.equal(status, 0, text);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
 
 test("alerts: promtool accepts the metrics of a gateway that has served", {
