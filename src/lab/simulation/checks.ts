@@ -33,7 +33,7 @@ export class Checks {
     this.#origins = origins;
   }
 
-  /** After each step; cheap. */
+  /** After each step of which anything came; cheap. */
   step(life: GatewayLife): void {
     const { counters, registry, hub } = life;
     const { limits, log } = this.#scenario;
@@ -46,8 +46,8 @@ export class Checks {
       }
     }
     // What is encoded for a replay counts until the next event or second.
-    if (hub.stats().logBytes > 2 * log.bytesMax)
-      this.#breaks("bounds", `the log has ${hub.stats().logBytes} bytes`);
+    const { logBytes } = hub.stats();
+    if (logBytes > 2 * log.bytesMax) this.#breaks("bounds", `the log has ${logBytes} bytes`);
     if (registry.size > limits.connections) this.#breaks("bounds", `${registry.size} connections are open`);
     for (const { name, settings } of this.#scenario.feeds) {
       const network = life.networkOf(name);

@@ -83,6 +83,8 @@ export class GatewayLife {
   readonly bornMs: number;
   readonly #around: Surroundings;
   readonly #networks: FeedNetwork[] = [];
+  /** Those of the configuration in force, by feed. */
+  readonly #newest = new Map<string, FeedNetwork>();
   readonly #drain: Drain;
   readonly #sweep: Sweep;
   readonly #seconds: EverySecond;
@@ -178,6 +180,7 @@ export class GatewayLife {
       const name = `${this.number}.${this.#networks.length}`;
       const network = new FeedNetwork(world, origins.get(feed) as FeedOrigin, name);
       this.#networks.push(network);
+      this.#newest.set(feed, network);
       return network;
     };
     const { random } = world.chance("feeds", this.number);
@@ -190,7 +193,7 @@ export class GatewayLife {
 
   /** The feed's connections, those of the newest configuration. */
   networkOf(feed: string): FeedNetwork | null {
-    return this.#networks.findLast((network) => network.feed === feed) ?? null;
+    return this.#newest.get(feed) ?? null;
   }
 
   /** Puts other settings of feeds in force, as a reload does. */

@@ -46,9 +46,13 @@ export class Ledger {
   next(topic: string, after: number): Entry | undefined {
     const entries = this.#topics.get(topic);
     if (entries === undefined) return undefined;
-    let at = entries.length;
-    while (at > 0 && (entries[at - 1] as Entry).sequence > after) at--;
-    return entries[at];
+    let [low, high] = [0, entries.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((entries[middle] as Entry).sequence <= after) low = middle + 1;
+      else high = middle;
+    }
+    return entries[low];
   }
 
   /** The topic's newest event with such data. */

@@ -43,16 +43,17 @@ export class SimulatedTime {
     this.#isRestless = true;
   }
 
-  /** Lets all happen that is due by then. @param look called after each step; false: stop here */
-  async runUntil(untilMs: number, look: () => boolean): Promise<void> {
+  /** Lets all happen that is due by then. @param look called after each step, and told whether anything came of it but a timer set anew; false: stop here */
+  async runUntil(untilMs: number, look: (isQuiet: boolean) => boolean): Promise<void> {
     for (let due = this.#due.first; due !== undefined && due.atMs <= untilMs; due = this.#due.first) {
       this.#due.take();
       if (due.run === null) continue;
       this.#nowMs = due.atMs;
       this.steps++;
       const outcome = due.run();
-      if (this.#isRestless || this.#turns.length > 0 || outcome instanceof Promise) await this.settle();
-      if (!look()) return;
+      const isQuiet = !this.#isRestless && this.#turns.length === 0 && !(outcome instanceof Promise);
+      if (!isQuiet) await this.settle();
+      if (!look(isQuiet)) return;
     }
     this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
