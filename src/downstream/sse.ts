@@ -90,7 +90,8 @@ const REFUSAL_OF = {
 
 /** Read to its end whatever it is, without which the socket can't be taken over. */
 async function bodyOf(desk: Desk, request: IncomingMessage): Promise<string> {
-  if (request.method === "QUERY") return await readForm(request, desk.limits.requestBytes, desk.registry.queries);
+  if (request.method === "QUERY")
+    return await readForm(request, desk.limits.requestBytes, desk.registry.queries);
   request.resume();
   return "";
 }

@@ -110,7 +110,6 @@ test("log: lines that are gathered come in order and whole, those before a close
     setImmediate(() => {
       for (let n = 1000; n < 1010; n++) log.info({ n }, "later");
       log.close();
-      process.kill(process.pid, "SIGKILL");
     });
   `;
   const ran = spawnSync(
@@ -118,7 +117,7 @@ test("log: lines that are gathered come in order and whole, those before a close
     ["--conditions=streamkeeper-source", "--input-type=module", "-e", program],
     { encoding: "utf8", env: { ...process.env, STREAMKEEPER_LOG: "info" } },
   );
-  assert.equal(ran.signal, "SIGKILL");
+  assert.equal(ran.status, 0);
   const numbers = ran.stderr
     .trimEnd()
     .split("\n")

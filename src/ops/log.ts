@@ -73,7 +73,7 @@ export function openLog(options: LogOptions = {}): Log {
     get linesDropped() {
       return output.linesDropped;
     },
-    close: () => output.flush(),
+    close: () => output.close(),
   };
 }
 
@@ -89,7 +89,7 @@ function parseLogLevel(text: string): LogLevel {
 interface Output {
   readonly linesDropped: number;
   write(line: string): unknown;
-  flush(): void;
+  close(): void;
 }
 
 class GivenDestination implements Output {
@@ -104,7 +104,7 @@ class GivenDestination implements Output {
     return this.#destination.write(line);
   }
 
-  flush(): void {}
+  close(): void {}
 }
 
 /**
@@ -117,11 +117,18 @@ class StandardError implements Output {
   readonly #stream = pino.destination({ fd: 2, sync: false, maxLength: BUFFER_BYTES_MAX });
   #lines = "";
   #handedOverMs = Number.NEGATIVE_INFINITY;
-  readonly #onExit = () => this.flush();
+  /** What was handed over has not all been written yet. */
+  #isWriting = false;
+  #isClosed = false;
+  readonly #onExit = () => this.#flush();
 
   constructor() {
     this.#stream.on("drop", (lines: string) => {
       this.linesDropped += lines.split("\n").length - 1;
+    });
+    this.#stream.on("drain", () => {
+      this.#isWriting = false;
+      if (this.#isClosed) process.removeListener("exit", this.#onExit);
     });
     process.once("exit", this.#onExit);
   }
@@ -132,8 +139,14 @@ class StandardError implements Output {
     if (this.#lines.length > LINES_LENGTH_MAX) this.#handOver();
   }
 
-  flush(): void {
-    process.removeListener("exit", this.#onExit);
+  /** What is under way keeps the process alive until it is written. Written at once it would overtake what went before. */
+  close(): void {
+    this.#isClosed = true;
+    this.#handOver();
+    if (!this.#isWriting) process.removeListener("exit", this.#onExit);
+  }
+
+  #flush(): void {
     try {
       this.#handOver();
       this.#stream.flushSync();
@@ -154,6 +167,7 @@ class StandardError implements Output {
     this.#handedOverMs = performance.now();
     const lines = this.#lines;
     this.#lines = "";
+    this.#isWriting = true;
     this.#stream.write(lines);
   }
 }
