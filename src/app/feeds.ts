@@ -3,7 +3,7 @@ import type { FeedConfig } from "#config/config.ts";
 import type { Hub } from "#hub/hub.ts";
 import { openFeed } from "#upstream/feed.ts";
 import type { Feed, FeedContext, FeedTls } from "#upstream/ports.ts";
-import type { FeedDesk } from "./feed-desk.ts";
+import { type FeedDesk, isOfOneLink } from "./feed-desk.ts";
 import { loadFeedTls } from "./feed-tls.ts";
 
 /** With what its files held, so that renewed ones are a change as well. */
@@ -76,6 +76,8 @@ export class Feeds implements AsyncDisposable {
 
   #commit(next: readonly OpenFeed[], fresh: readonly OpenFeed[]): readonly string[] {
     const gone = this.#open.filter((open) => !next.includes(open));
+    // Asked while they are open: a closed feed holds nothing.
+    const goneOfOneLink = gone.filter(({ feed }) => isOfOneLink(feed));
     this.#open = next;
     const publicFeeds = next.filter(({ settings }) => settings.access === "public").map(({ feed }) => feed);
     this.#desk.open(
@@ -84,23 +86,46 @@ export class Feeds implements AsyncDisposable {
     );
     // Closed first: from here on nothing comes of the old ones, so nothing comes twice.
     for (const { feed } of gone) this.#close(feed);
-    return this.#handOver(gone, fresh);
+    const isReplacedByOneLink = gone.length > 0 && fresh.some(({ feed }) => isOfOneLink(feed));
+    return this.#handOver(gone, fresh, isReplacedByOneLink ? this.#distrustForgotten(goneOfOneLink) : []);
   }
 
-  /** The new feeds are asked for what is subscribed to; what may have been missed meanwhile is told. */
-  #handOver(gone: readonly OpenFeed[], fresh: readonly OpenFeed[]): readonly string[] {
+  /**
+   * A feed of one link holds its topics whether or not the hub knows them, so that nobody's asking for one begins it
+   * anew. Once it has replaced another, no resume from before is exact for those that the hub doesn't know.
+   *
+   * @returns topics that had events on the links replaced, and that the hub does not know any more
+   */
+  #distrustForgotten(goneOfOneLink: readonly OpenFeed[]): readonly string[] {
+    // Before the gaps are marked: who resumes from after them has heard of all.
+    this.#hub.distrust("unknown");
+    const known = new Set(Array.from(this.#hub.topicNames(), ({ name }) => name));
+    const seen = new Set(goneOfOneLink.flatMap(({ feed }) => [...feed.topicsSeen()]));
+    return [...seen.difference(known)];
+  }
+
+  /**
+   * The new feeds are asked for what is subscribed to; what may have been missed meanwhile is told.
+   *
+   * @param forgotten topics that the hub does not know, and that may have missed something as well
+   */
+  #handOver(
+    gone: readonly OpenFeed[],
+    fresh: readonly OpenFeed[],
+    forgotten: readonly string[],
+  ): readonly string[] {
     const orphans: string[] = [];
     const homeless: string[] = [];
     const gaps = new Map<OpenFeed, string[]>();
-    for (const { name, isWanted } of this.#hub.topicNames()) {
+    const unknown = forgotten.map((name) => ({ name, isWanted: false }));
+    for (const { name, isWanted } of [...this.#hub.topicNames(), ...unknown]) {
       const heir = fresh.find(({ feed }) => feed.topicKey(name) !== null);
-      if (heir !== undefined && isWanted) {
-        const verdict = heir.feed.want(heir.feed.topicKey(name) as string);
-        if (verdict === "full") homeless.push(name);
-      }
+      const key = heir?.feed.topicKey(name) ?? "";
+      if (isWanted && heir?.feed.want(key) === "full") homeless.push(name);
       const wasFed = gone.some(({ feed }) => feed.topicKey(name) !== null);
       if (!wasFed) continue;
-      if (heir === undefined || heir.settings.state === "none") orphans.push(name);
+      // A key that lingered is not taken over, so nobody would release its state.
+      if (heir === undefined || heir.settings.state === "none" || !heir.feed.holds(key)) orphans.push(name);
       if (heir === undefined) continue;
       const topics = gaps.get(heir);
       if (topics === undefined) gaps.set(heir, [name]);

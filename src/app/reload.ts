@@ -72,8 +72,10 @@ export function reload(parts: Reloadable, config: Config): boolean {
   return true;
 }
 
-/** A topic that its feed has no place for ends, as it would not have begun; who comes back for it is told why. */
-/** Topics that are subscribed to and have no place in their new feed: whoever waits for them is told. */
+/**
+ * Topics that are subscribed to and have no place in their new feed end, as they would not have begun; who comes back
+ * for one is told why.
+ */
 export function endHomeless({ hub }: { readonly hub: Hub }, topics: readonly string[]): void {
   if (topics.length === 0) return;
   for (const topic of topics) {

@@ -51,6 +51,10 @@ class PooledFeed implements Feed {
     return this.#mapping.topics.match(topic);
   }
 
+  topicsSeen(): Iterable<string> {
+    return this.#mapping.topicsSeen();
+  }
+
   holds(key: string): boolean {
     return this.#closing === null && (this.#mode === "none" || this.#pool.has(key));
   }

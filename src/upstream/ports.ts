@@ -157,6 +157,8 @@ export interface Feed extends AsyncDisposable {
   readonly counters: FeedCounters;
   /** The key of one of this feed's topics ("" where its topic has none), or null for a topic that is not its own. */
   topicKey(topic: string): string | null;
+  /** Topics that its events have had lately. */
+  topicsSeen(): Iterable<string>;
   /** Whether it has been asked for the key without a break: it is wanted, or lingers. */
   holds(key: string): boolean;
   /** Asks for a key. Idempotent: the caller counts subscribers, the feed does not. */
