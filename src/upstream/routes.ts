@@ -153,7 +153,8 @@ export class Routes {
   /** The key is this link's alone, which is its own or goes on where its own stood; what that may still repeat stays remembered. */
   assign(route: Route, seat: Seat): void {
     const { rejoin } = route;
-    if (rejoin !== null && rejoin.seat === route.seat) route.rejoin = { ...rejoin, seat };
+    if (rejoin !== null && (route.seat === null || rejoin.seat === route.seat))
+      route.rejoin = { ...rejoin, seat };
     else this.#forgetRejoin(route);
     route.seat = seat;
     remember(route, seat, route.handover?.events.remembered ?? new Set());
@@ -163,11 +164,18 @@ export class Routes {
     if (route.continues) this.#context.lost(route, seat);
   }
 
-  /** The key has no link any more. */
+  /** The key has no link any more. What its next one may repeat, which goes on where this one stood, stays remembered. */
   unassign(route: Route): void {
-    this.#forgetRejoin(route);
-    route.handover = null;
+    const { seat, rejoin, handover } = route;
+    if (rejoin?.seat !== seat) this.#forgetRejoin(route);
+    if (seat === null || seat.link.lastEventId === "") route.handover = null;
+    else remember(route, seat, handover?.events.remembered ?? new Set());
     route.seat = null;
+  }
+
+  /** The link resumes nowhere: it repeats nothing, and what others left undecided is part of the gap. */
+  startAnew(seat: Seat): void {
+    for (const route of this.#rejoining) if (route.rejoin?.seat === seat) this.#forgetRejoin(route);
   }
 
   /** The link may resume where it stood itself, and not where these keys did that it has, or takes over. */

@@ -73,12 +73,15 @@ export class Takeovers {
     return false;
   }
 
-  /** A link has broken that had taken over, and has had no event of its own since. */
+  /** A link that has had no event of its own goes on where one of those stood that it has taken over from, or starts anew. */
   fallBack(seat: Seat): void {
+    const { routes } = this.#parts;
     const { fallback, link } = seat;
     seat.fallback = null;
-    if (fallback === null) return;
-    const { routes } = this.#parts;
+    if (fallback === null) {
+      routes.startAnew(seat);
+      return;
+    }
     link.lastEventId = fallback.lastEventId;
     const others = routes.heldBy([seat]).filter(({ key }) => !fallback.keys.has(key));
     routes.rejoin(others, seat);
