@@ -30,9 +30,11 @@ export function addDemoCommand(program: Command): void {
       const configText = () => ({ yaml: printConfig(loaded), file: null });
       const gateway = await Gateway.open(loaded.config, { log, configText });
       await gateway.addUser("demo", "demo", "trader");
-      process.stdout.write(demoGuide(gateway.url, commandPath(), nodePath()));
       void feed.ended.then((status) => log.warn({ status }, "the demo feed ended; its link keeps trying"));
-      await runUntilSignalled(gateway);
+      // Who reads that it runs may stop it at once.
+      const running = runUntilSignalled(gateway);
+      process.stdout.write(demoGuide(gateway.url, commandPath(), nodePath()));
+      await running;
     });
 }
 

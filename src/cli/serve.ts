@@ -23,10 +23,12 @@ export function addServeCommand(program: Command): void {
       try {
         const configText = () => ({ yaml: printConfig(loaded), file: loaded.file });
         const gateway = await Gateway.open(loaded.config, { log, configText });
-        log.info({ url: gateway.url, config: loaded.file, pid: process.pid }, "listening");
-        await runUntilSignalled(gateway, () => {
+        const running = runUntilSignalled(gateway, () => {
           loaded = reload(gateway, options.config, log) ?? loaded;
         });
+        // Who reads that it runs may stop it at once.
+        log.info({ url: gateway.url, config: loaded.file, pid: process.pid }, "listening");
+        await running;
       } finally {
         log.close();
       }
