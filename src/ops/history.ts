@@ -1,5 +1,5 @@
 import type { History } from "./admin/ports.ts";
-import { SERIES, type SeriesName } from "./admin/schemas.ts";
+import { COUNTED, SERIES, type SeriesName } from "./admin/schemas.ts";
 
 /** What one look at the gateway finds: amounts as they are, and counts since the start. */
 export type Readings = Readonly<Record<SeriesName, number>>;
@@ -13,18 +13,7 @@ export const STEPS = {
 export type Step = keyof typeof STEPS;
 
 /** How a series is drawn together over a step: what was counted in it, its last value, its highest, or its mean. */
-const COUNTED: ReadonlySet<SeriesName> = new Set([
-  "opened",
-  "closed",
-  "resets",
-  "published",
-  "deliveries",
-  "errors",
-  "authFailures",
-  "slowConsumers",
-  "reconnects",
-  "gaps",
-]);
+const IS_COUNTED: ReadonlySet<SeriesName> = new Set(COUNTED);
 const HIGHEST: ReadonlySet<SeriesName> = new Set(["lagP99Ms", "queuedBytes"]);
 const MEAN: ReadonlySet<SeriesName> = new Set(["cpu"]);
 
@@ -75,7 +64,7 @@ class Ring {
     const at = step % this.#length;
     for (const { name, values } of this.#columns) {
       const held = this.#looks === 1 ? Number.NaN : (values[at] as number);
-      values[at] = merged(name, held, COUNTED.has(name) ? grown(name) : readings[name], this.#looks);
+      values[at] = merged(name, held, IS_COUNTED.has(name) ? grown(name) : readings[name], this.#looks);
     }
   }
 
@@ -108,7 +97,7 @@ class Ring {
 
 function merged(name: SeriesName, held: number, value: number, looks: number): number {
   if (Number.isNaN(held)) return value;
-  if (COUNTED.has(name)) return held + value;
+  if (IS_COUNTED.has(name)) return held + value;
   if (HIGHEST.has(name)) return Math.max(held, value);
   return MEAN.has(name) ? held + (value - held) / looks : value;
 }

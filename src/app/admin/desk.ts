@@ -6,6 +6,7 @@ import type { Desk } from "#downstream/desk.ts";
 import type { AdminDesk, ErrorsAnswer, Overview } from "#ops/admin/ports.ts";
 import type { ErrorGroups } from "#ops/error-groups.ts";
 import type { Readiness } from "#ops/health.ts";
+import { sum } from "#ops/metric-readings.ts";
 import { verdictOf } from "#ops/verdict.ts";
 import type { GatewayViews } from "#ops/views.ts";
 import { CloseReason } from "#protocol/close-reason.ts";
@@ -71,7 +72,7 @@ export class GatewayDesk implements AdminDesk {
     const hub = desk.hub.stats();
     const nowMs = clock.nowMs();
     const certificateExpiresAtMs = views.certificateExpiresAtMs();
-    const sweepReclaimed = sumOf(views.sweepReclaimed);
+    const sweepReclaimed = sum(views.sweepReclaimed);
     const connections = desk.registry.size;
     const { connections: connectionsMax } = desk.limits;
     const linksDown = readings.linksNotOpen - (links.ended ?? 0) - (links.idle ?? 0);
@@ -232,10 +233,4 @@ export class GatewayDesk implements AdminDesk {
   #feed(name: string) {
     return this.#parts.feedDesk.feeds.find((feed) => feed.name === name);
   }
-}
-
-function sumOf(counts: { entries(): Iterable<readonly [string, number]> }): number {
-  let sum = 0;
-  for (const [, count] of counts.entries()) sum += count;
-  return sum;
 }

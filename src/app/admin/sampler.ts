@@ -3,6 +3,7 @@ import type { Hub } from "#hub/hub.ts";
 import type { ErrorGroups } from "#ops/error-groups.ts";
 import { HistoryRings, type Readings } from "#ops/history.ts";
 import { LagWindow } from "#ops/lag-window.ts";
+import { sum } from "#ops/metric-readings.ts";
 import type { Counts, GatewayViews } from "#ops/views.ts";
 
 export interface SamplerParts {
@@ -72,9 +73,9 @@ export class Sampler {
     let feedFaults = 0;
     for (const feed of views.feeds()) {
       feedEvents += feed.counters.events;
-      reconnects += sumOf(feed.counters.reconnects);
+      reconnects += sum(feed.counters.reconnects);
       gaps += feed.counters.gaps;
-      feedFaults += sumOf(feed.counters.faults);
+      feedFaults += sum(feed.counters.faults);
       for (const { state } of feed.stats().links) links[state] = (links[state] ?? 0) + 1;
     }
     const linksOpen = links.open ?? 0;
@@ -85,20 +86,20 @@ export class Sampler {
       readings: {
         connectionsSse: open.sse ?? 0,
         connectionsWebsocket: open.websocket ?? 0,
-        subscribers: Object.values(subscribers).reduce((sum, each) => sum + each, 0),
+        subscribers: Object.values(subscribers).reduce((all, each) => all + each, 0),
         topics,
-        opened: sumOf(downstream.opened),
-        closed: sumOf(downstream.closed),
+        opened: sum(downstream.opened),
+        closed: sum(downstream.closed),
         resets: downstream.resets.total,
-        published: sumOf(downstream.published) + feedEvents,
-        deliveries: Object.values(downstream.deliveries).reduce((sum, each) => sum + each, 0),
-        errors: sumOf(views.errors) + sumOf(downstream.errors) + feedFaults,
-        authFailures: sumOf(views.authFailures),
-        slowConsumers: sumOf(downstream.slowConsumers),
+        published: sum(downstream.published) + feedEvents,
+        deliveries: Object.values(downstream.deliveries).reduce((all, each) => all + each, 0),
+        errors: sum(views.errors) + sum(downstream.errors) + feedFaults,
+        authFailures: sum(views.authFailures),
+        slowConsumers: sum(downstream.slowConsumers),
         reconnects,
         gaps,
         linksOpen,
-        linksNotOpen: Object.values(links).reduce((sum, each) => sum + each, 0) - linksOpen,
+        linksNotOpen: Object.values(links).reduce((all, each) => all + each, 0) - linksOpen,
         residentBytes: rss,
         heapBytes: heapUsed,
         queuedBytes,
@@ -131,10 +132,4 @@ export class Sampler {
       this.#parts.errors.add(entry, this.#parts.clock.nowMs(), count - before);
     }
   }
-}
-
-function sumOf(counts: Counts): number {
-  let sum = 0;
-  for (const [, count] of counts.entries()) sum += count;
-  return sum;
 }

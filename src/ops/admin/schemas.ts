@@ -71,12 +71,8 @@ export const Overview = z
   })
   .meta({ id: "Overview" });
 
-/** What history keeps. The names are those of the columns in `History.series`. */
-export const SERIES = [
-  "connectionsSse",
-  "connectionsWebsocket",
-  "subscribers",
-  "topics",
+/** What history keeps as how many came in a step. */
+export const COUNTED = [
   "opened",
   "closed",
   "resets",
@@ -87,6 +83,15 @@ export const SERIES = [
   "slowConsumers",
   "reconnects",
   "gaps",
+] as const;
+
+/** What history keeps. The names are those of the columns in `History.series`. */
+export const SERIES = [
+  "connectionsSse",
+  "connectionsWebsocket",
+  "subscribers",
+  "topics",
+  ...COUNTED,
   "linksOpen",
   "linksNotOpen",
   "residentBytes",
