@@ -30,6 +30,8 @@ export class FeedRig implements AsyncDisposable {
   readonly server: FeedServer;
   readonly feed: Feed;
   readonly #published = new Map<string, number[]>();
+  /** Numbers of the events of each key: they are looked at on every turn. */
+  readonly #receivedOf = new Map<string, number[]>();
 
   static async open(options: FeedRigOptions = {}): Promise<FeedRig> {
     return new FeedRig(await FeedServer.open(options.server), options);
@@ -61,7 +63,7 @@ export class FeedRig implements AsyncDisposable {
       random: seededRandom(7),
       log: silentLogger,
       sink: {
-        publish: (event) => this.events.push(event),
+        publish: (event) => this.#receive(event),
         gap: (topics, info) => this.gaps.push({ topics, info }),
         released: (topics) => this.released.push(...topics),
       },
@@ -141,10 +143,16 @@ export class FeedRig implements AsyncDisposable {
     }
   }
 
-  #received(key: string): number[] {
-    return this.events
-      .filter((event) => event.key === key)
-      .map((event) => JSON.parse(event.data).n as number);
+  #receive(event: FeedEvent): void {
+    this.events.push(event);
+    const numbers = this.#receivedOf.get(event.key);
+    const { n } = JSON.parse(event.data) as { readonly n: number };
+    if (numbers === undefined) this.#receivedOf.set(event.key, [n]);
+    else numbers.push(n);
+  }
+
+  #received(key: string): readonly number[] {
+    return this.#receivedOf.get(key) ?? [];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
