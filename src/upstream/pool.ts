@@ -10,6 +10,7 @@ import { type PlacedLink, type PlacementChange, planPlacement } from "./placemen
 import { type PoolParts, tellGap } from "./pool-parts.ts";
 import type { CursorWatch, FeedContext, FeedSettings, LinkStats } from "./ports.ts";
 import { QuietLog } from "./quiet-log.ts";
+import { Renewal } from "./renewal.ts";
 import { Routes } from "./routes.ts";
 import { isSettled, type Route, type Seat } from "./seat.ts";
 import { Seats } from "./seats.ts";
@@ -31,12 +32,12 @@ export class Pool implements LinkOwner {
   readonly #parts: PoolParts;
   readonly #takeovers: Takeovers;
   readonly #ward: Ward;
+  readonly #renewal: Renewal;
   readonly #breaker: FeedBreaker;
   readonly #cursorWatch: CursorWatch | null;
   #planTimer: { readonly timer: Timer; readonly dueMs: number } | null = null;
   #keysChangedAtMs: number;
   #replaceNotBeforeMs = 0;
-  #failBackNotBeforeMs = 0;
 
   constructor(
     settings: FeedSettings,
@@ -75,6 +76,7 @@ export class Pool implements LinkOwner {
     this.#parts = { settings, context, counters, quietLog, limits, routes, seats, planIn };
     this.#takeovers = new Takeovers(this.#parts);
     this.#ward = new Ward(this.#parts, this.#takeovers);
+    this.#renewal = new Renewal(this.#parts, this.#takeovers);
     this.#breaker = new FeedBreaker(this.#parts);
     this.#cursorWatch = context.cursors?.watch(feed, () => routes.lastEventIds()) ?? null;
     this.#keysChangedAtMs = clock.monotonicMs();
@@ -191,10 +193,7 @@ export class Pool implements LinkOwner {
     const { lost } = seat;
     if (lost !== null && !resumed) tellGap(this.#parts, seat, lost);
     seat.lost = null;
-    seat.aged = false;
-    const failBackMs = 2 * this.#parts.settings.retry.maxMs;
-    seat.failsBackAtMs = seat.urlAt === 0 ? null : this.#nowMs + failBackMs;
-    if (seat.urlAt > 0) this.#planIn(failBackMs);
+    this.#renewal.opened(seat);
     this.#breaker.attemptSucceeded();
     this.#ward.accepted(seat);
     if (seat.takingOver !== null) this.#takeovers.opened(seat.takingOver);
@@ -212,7 +211,7 @@ export class Pool implements LinkOwner {
     const seat = seats.get(link.id);
     if (seat === undefined || LINK_REASONS[reason].verdict === "own") return;
     if (wasOpen) seat.lost = { reason, atMs: this.#nowMs };
-    this.#nextUrl(seat, wasOpen);
+    this.#renewal.over(seat, wasOpen);
     this.#planIn(0);
     const isRejected = LINK_REASONS[reason].verdict === "reject" || this.#ward.isForSomeKey(seat, reason);
     if (!isRejected && !wasOpen) this.#breaker.attemptFailed(link);
@@ -224,21 +223,11 @@ export class Pool implements LinkOwner {
 
   aged(link: Link): void {
     const seat = this.#parts.seats.get(link.id);
-    if (seat === undefined) return;
-    seat.aged = true;
-    this.#planIn(0);
+    if (seat !== undefined) this.#renewal.aged(seat);
   }
 
   holdBackMs(link: Link): number {
     return this.#breaker.holdBackMs(link);
-  }
-
-  /** URLs in turn; the first one again when a link that had been healthy is lost. */
-  #nextUrl(seat: Seat, wasOpen: boolean): void {
-    const { state } = seat.link;
-    const wasHealthy = wasOpen && "attempt" in state && state.attempt <= 1;
-    seat.urlAt = wasHealthy ? 0 : (seat.urlAt + 1) % this.#parts.settings.urls.length;
-    seat.failsBackAtMs = null;
   }
 
   #takeoverOver(seat: Seat, isRejected: boolean): void {
@@ -248,10 +237,9 @@ export class Pool implements LinkOwner {
     const mayBlameKeys = isRejected && this.#parts.routes.heldBy([seat]).some((route) => !route.proven);
     const isFailBack = takeover.from.some(({ failsBackAtMs }) => failsBackAtMs !== null);
     if (this.#takeovers.broken(takeover) || !isHeir) return;
-    const pauseUntilMs = this.#nowMs + this.#parts.settings.retry.maxMs;
     // The old links stay: another try is made when the slowest retry would be, unless new keys were to blame.
-    if (isFailBack) this.#failBackNotBeforeMs = pauseUntilMs;
-    else if (!mayBlameKeys) this.#replaceNotBeforeMs = pauseUntilMs;
+    if (isFailBack) this.#renewal.failedBack();
+    else if (!mayBlameKeys) this.#replaceNotBeforeMs = this.#nowMs + this.#parts.settings.retry.maxMs;
   }
 
   // Links being opened, replaced and closed.
@@ -289,7 +277,7 @@ export class Pool implements LinkOwner {
       this.#place(nowMs >= quietAtMs, mayReplace);
       if (this.#breaker.isClosed) this.#ward.probe();
     }
-    if (mayReplace && seats.size <= limits.linksMax) this.#rotate();
+    if (mayReplace && seats.size <= limits.linksMax) this.#renewal.renew();
     if (seats.size === 0) return;
     if (!mayReplace) this.#planIn(this.#replaceNotBeforeMs - nowMs);
     else if (routes.whole === null && nowMs < quietAtMs) this.#planIn(quietAtMs - nowMs);
@@ -372,29 +360,10 @@ export class Pool implements LinkOwner {
       route.resumeAfter = cursors?.take(settings.name, route.key) ?? "";
   }
 
-  /** One link at a time, and only while none is being replaced anyway. */
-  #rotate(): void {
-    const seats = [...this.#parts.seats];
-    if (!seats.every(isSettled)) return;
-    const open = seats.filter((seat) => this.#placedState(seat) === "open");
-    const aged = open.find((seat) => seat.aged);
-    if (aged !== undefined) {
-      this.#takeovers.replace([aged], []);
-      return;
-    }
-    const [next] = open
-      .filter((seat) => seat.failsBackAtMs !== null)
-      .sort((a, b) => (a.failsBackAtMs ?? 0) - (b.failsBackAtMs ?? 0));
-    if (next === undefined) return;
-    const waitMs = Math.max(next.failsBackAtMs ?? 0, this.#failBackNotBeforeMs) - this.#nowMs;
-    if (waitMs > 0) this.#planIn(waitMs);
-    else this.#takeovers.replace([next], [], 0);
-  }
-
   /** A link that has not caught up is waited for, like one that connects. */
   #placedState(seat: Seat): PlacedLink["state"] {
     const { name } = seat.link.state;
-    if (name === "open") return this.#parts.routes.isInDoubt(seat) ? "connecting" : "open";
+    if (name === "open") return this.#parts.routes.isUpToDate(seat) ? "open" : "connecting";
     return name === "connecting" ? name : "down";
   }
 }

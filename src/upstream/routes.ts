@@ -193,6 +193,11 @@ export class Routes {
     return this.#rejoining.values().some((route) => route.rejoin?.seat === seat);
   }
 
+  /** Whether the link is open and nothing that it brings is in doubt. */
+  isUpToDate(seat: Seat): boolean {
+    return seat.link.state.name === "open" && !this.isInDoubt(seat);
+  }
+
   /**
    * Publishes what was held back where links have caught up.
    *

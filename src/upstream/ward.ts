@@ -188,7 +188,7 @@ export class Ward {
   }
 
   #mayHost(seat: Seat): boolean {
-    return isSettled(seat) && seat.link.state.name === "open" && !this.#parts.routes.isInDoubt(seat);
+    return isSettled(seat) && this.#parts.routes.isUpToDate(seat);
   }
 
   /** Closes a link, some or all of whose keys go into quarantine. */
