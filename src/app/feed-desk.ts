@@ -58,9 +58,14 @@ export class FeedDesk implements Demand {
     }
   }
 
-  /** The sink that puts feeds' events into the hub. */
-  sinkInto(hub: Hub): FeedSink {
+  /**
+   * The sink that puts feeds' events into the hub.
+   *
+   * @param refused ends who is subscribed to topics that can't be had any more
+   */
+  sinkInto(hub: Hub, refused: (topics: readonly string[]) => void): FeedSink {
     return {
+      refused,
       publish: ({ topic, data, type, state, private: isPrivate }) => {
         hub.publish({ topics: [topic], data, type, state, private: isPrivate });
       },

@@ -35,7 +35,7 @@ import { LiveSettings } from "./live-settings.ts";
 import { LogPersistence, newEpoch } from "./log-persistence.ts";
 import { memoryLimitBytes } from "./memory-limit.ts";
 import { processMemory } from "./memory-use.ts";
-import { reload } from "./reload.ts";
+import { endHomeless, reload } from "./reload.ts";
 import { serveOn } from "./routes.ts";
 import { Sweep } from "./sweep.ts";
 import { TlsFiles } from "./tls-files.ts";
@@ -261,7 +261,7 @@ async function openParts(
     clock,
     random: Math.random,
     log,
-    sink: feedDesk.sinkInto(hub),
+    sink: feedDesk.sinkInto(hub, (topics) => endHomeless({ hub }, topics)),
     cursors,
     observer: feedsView,
   };

@@ -40,7 +40,8 @@ class PooledFeed implements Feed {
     this.#mode = mapping.topics.hasKey ? keysPerRequest(settings.urls[0]) : "none";
     this.#keysMax = { many: linksMax * keysPerLink, one: linksMax, none: null }[this.#mode];
     this.#lingerMs = lingerMs;
-    this.#pool = new Pool(settings, this.#mode, mapping, this.counters, context);
+    const crowdedOut = (keys: readonly string[]) => this.#crowdedOut(keys);
+    this.#pool = new Pool(settings, this.#mode, mapping, this.counters, context, crowdedOut);
   }
 
   open(): void {
@@ -123,13 +124,29 @@ class PooledFeed implements Feed {
     const quarantined = this.#pool.keysQuarantined;
     const isFull = this.#pool.keys - quarantined >= this.#keysMax;
     if (!isFull && quarantined < CONVICTED_MAX) return true;
-    // What lingers has to give way to what is wanted.
-    for (const key of this.#lingering.keys()) {
-      if (this.#pool.isQuarantined(key) === isFull) continue;
-      this.#letGo(key);
-      return true;
-    }
-    return false;
+    return this.#letGoOne((key) => this.#pool.isQuarantined(key) !== isFull);
+  }
+
+  /** What lingers has to give way to what is wanted. Answers false when nothing does that would help. */
+  #letGoOne(helps: (key: string) => boolean): boolean {
+    const key = this.#lingering.keys().find(helps);
+    if (key === undefined) return false;
+    this.#letGo(key);
+    return true;
+  }
+
+  /** There is no place left to ask for keys that the feed has rejected before: like one that comes now, they find it full. */
+  #crowdedOut(keys: readonly string[]): void {
+    const crowded = new Set(keys);
+    if (this.#letGoOne((key) => crowded.has(key) || !this.#pool.isQuarantined(key))) return;
+    for (const key of keys) this.#letGo(key);
+    this.counters.keysRefused += keys.length;
+    const topics = keys.map((key) => this.#mapping.topics.expand(key)).filter((topic) => topic !== null);
+    this.#context.log.warn(
+      { feed: this.name, topics: topics.length },
+      "every link is full: keys that the feed had rejected are given up",
+    );
+    this.#context.sink.refused?.(topics);
   }
 
   #armLinger(): void {

@@ -15,6 +15,8 @@ export interface PoolParts {
   readonly limits: PlacementLimits;
   readonly routes: Routes;
   readonly seats: Seats;
+  /** Keys in quarantine are due, and every place of every link is taken. May release keys. */
+  crowdedOut(keys: readonly string[]): void;
   /** Has the pool look at its links after so long, or earlier if that is already set. */
   planIn(delayMs: number): void;
 }

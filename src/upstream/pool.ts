@@ -45,6 +45,7 @@ export class Pool implements LinkOwner {
     mapping: Mapping,
     counters: FeedCounters,
     context: FeedContext,
+    crowdedOut: PoolParts["crowdedOut"],
   ) {
     const { clock, random, log, sink } = context;
     const { name: feed, health, retry, pool } = settings;
@@ -73,7 +74,7 @@ export class Pool implements LinkOwner {
     const seats = new Seats(routes, (id) => new Link(id, this, linkContext, { health, retry }));
     const limits = { linksMax: pool.linksMax, keysPerLink: mode === "one" ? 1 : pool.keysPerLink };
     const planIn = (delayMs: number) => this.#planIn(delayMs);
-    this.#parts = { settings, context, counters, quietLog, limits, routes, seats, planIn };
+    this.#parts = { settings, context, counters, quietLog, limits, routes, seats, crowdedOut, planIn };
     this.#takeovers = new Takeovers(this.#parts);
     this.#ward = new Ward(this.#parts, this.#takeovers);
     this.#renewal = new Renewal(this.#parts, this.#takeovers);

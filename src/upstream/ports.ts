@@ -34,6 +34,11 @@ export interface FeedSink {
   gap(topics: readonly string[], info: GapInfo): void;
   /** Nobody wants these topics any more, and what they are is not known from now on. */
   released?(topics: readonly string[]): void;
+  /**
+   * These topics, which are wanted, can't be had any more, as if they were asked for now: every link is full, and the feed
+   * has rejected their keys before. They are not held any more. Called by itself, so that subscribers may be ended.
+   */
+  refused?(topics: readonly string[]): void;
 }
 
 export interface GapInfo {

@@ -154,6 +154,13 @@ export class Quarantine<Trace> {
     return { keys: [key], trace };
   }
 
+  /** The keys that `next` would answer, given room for any number; none while nothing is due. */
+  due(nowMs: number): readonly string[] {
+    if (this.dueMs === null || nowMs < this.dueMs) return [];
+    const [group] = this.#suspected;
+    return group === undefined ? [...this.#convicted.keys().take(1)] : group.keys;
+  }
+
   /** When `next` may have something; null: nothing is held. */
   get dueMs(): number | null {
     if (this.#suspected.length > 0) return this.#notBeforeMs;

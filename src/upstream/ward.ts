@@ -12,6 +12,8 @@ export class Ward {
   /** The link that asks for keys in quarantine: one at a time. */
   #probe: Seat | null = null;
   #convictsInPlaceNotBeforeMs = 0;
+  /** Tries of convicted keys, in a row and in vain, that cost others a gap. */
+  #costlyTries = 0;
 
   constructor(parts: PoolParts, takeovers: Takeovers) {
     this.#parts = parts;
@@ -80,6 +82,7 @@ export class Ward {
       seat.isProbe = false;
     }
     this.#quarantine.accepted();
+    if (this.#quarantine.convicted === 0) this.#costlyTries = 0;
   }
 
   /** The probe's request was neither accepted nor rejected: others are asked first. */
@@ -161,7 +164,7 @@ export class Ward {
 
   /**
    * A link with room is replaced by one that asks for the suspects too. Rejected, it goes on without them where it
-   * stopped. What can't resume is not disturbed for keys that stand convicted, and others rarely.
+   * stopped. For keys that stand convicted that is done rarely, and ever more rarely where no link can resume.
    */
   #probeInPlace(): void {
     const { routes, limits, planIn, settings } = this.#parts;
@@ -171,20 +174,31 @@ export class Ward {
     const hosts = [...this.#parts.seats].filter((seat) => this.#mayHost(seat) && room(seat) > 0);
     const resumable = hosts.filter(({ link }) => link.lastEventId !== "");
     const [host] = (resumable.length > 0 ? resumable : hosts).sort((a, b) => room(b) - room(a));
-    // There will be one, or a place, when links have come to rest or keys were let go.
-    if (host === undefined) return;
+    if (host === undefined) {
+      // Otherwise there will be one when links have come to rest.
+      if (this.#isCrowded(held)) this.#parts.crowdedOut(this.#quarantine.due(nowMs));
+      return;
+    }
     const isForConvicts = !this.#quarantine.hasSuspects;
-    if (isForConvicts && resumable.length === 0) return;
     if (isForConvicts && nowMs < this.#convictsInPlaceNotBeforeMs) {
       planIn(this.#convictsInPlaceNotBeforeMs - nowMs);
       return;
     }
     const group = this.#quarantine.next(nowMs, room(host), isForConvicts);
     if (group === null) return;
-    if (isForConvicts) this.#convictsInPlaceNotBeforeMs = nowMs + settings.retry.maxMs;
+    if (isForConvicts) {
+      const doublings = resumable.length > 0 ? 0 : Math.min(this.#costlyTries++, COSTLY_DOUBLINGS_MAX);
+      this.#convictsInPlaceNotBeforeMs = nowMs + settings.retry.maxMs * 2 ** doublings;
+    }
     const { keys, trace } = group;
     if (trace.lost !== null) tellGap(this.#parts, host, trace.lost, routes.topicsOfKeys(keys));
     this.#takeovers.replaceInPlace(host, routes.those(keys));
+  }
+
+  /** Whether no link has a place left, and none will have before keys are let go. */
+  #isCrowded(held: ReadonlyMap<Seat, number>): boolean {
+    const { seats, limits } = this.#parts;
+    return [...seats].every((seat) => isSettled(seat) && (held.get(seat) ?? 0) >= limits.keysPerLink);
   }
 
   #mayHost(seat: Seat): boolean {
@@ -219,6 +233,9 @@ export class Ward {
     return this.#parts.routes.whole === null && link.state.name === "rejected" && keys.length === 1;
   }
 }
+
+/** Convicted keys are tried at the cost of a gap once in 2³ × `retry.max` at last. */
+const COSTLY_DOUBLINGS_MAX = 3;
 
 const NO_TRACE: Trace = { lastEventId: "", lost: null };
 

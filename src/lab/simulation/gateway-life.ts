@@ -184,7 +184,7 @@ export class GatewayLife {
       return network;
     };
     const { random } = world.chance("feeds", this.number);
-    const sink = this.feedDesk.sinkInto(this.hub);
+    const sink = this.feedDesk.sinkInto(this.hub, (topics) => endHomeless(this.#desk, topics));
     this.#feeds = new Feeds(this.hub, this.feedDesk, { clock, random, log, sink, cursors, connections });
     this.#feeds.prepare(scenario.feeds.map(({ settings }) => settings)).commit();
     this.#state = "serving";
@@ -200,8 +200,7 @@ export class GatewayLife {
   reload(settings: readonly FeedConfig[]): void {
     if (this.#state !== "serving" || this.#feeds === null) return;
     this.reloadedAtMs = this.#around.world.nowMs;
-    const homeless = this.#feeds.prepare(settings).commit();
-    if (homeless.length > 0) endHomeless(this.#desk, homeless);
+    endHomeless(this.#desk, this.#feeds.prepare(settings).commit());
   }
 
   /** A client has connected. Answers false where nobody listens. */
