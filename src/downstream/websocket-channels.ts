@@ -29,6 +29,7 @@ export class Channels {
   readonly #channels = new Map<string, Channel>();
   /** Those that still replay; the first is read next. */
   #replaying: Channel[] = [];
+  #dismissedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(desk: Desk, client: SessionClient) {
     this.#desk = desk;
@@ -39,8 +40,16 @@ export class Channels {
     return this.#channels.size;
   }
 
-  /** Subscribes and replies, or answers the error to reply. The checks' order is the reference server's. */
-  subscribe(command: Subscribe): CentrifugeError | null {
+  /** When the gateway last ended a subscription, so that the client has to ask anew. */
+  get dismissedAtMs(): number {
+    return this.#dismissedAtMs;
+  }
+
+  /**
+   * Subscribes and replies, or answers the error to reply; `full`: every link of the topic's feed is full. The checks' order
+   * is the reference server's.
+   */
+  subscribe(command: Subscribe): CentrifugeError | "full" | null {
     const matcher = channelMatcher(command.channel);
     if (typeof matcher === "number") return matcher;
     if (this.#channels.has(command.channel)) return CentrifugeError.already_subscribed;
@@ -54,7 +63,7 @@ export class Channels {
     try {
       channel.open();
     } catch (error) {
-      if (error instanceof TopicRefused) return CentrifugeError.limit_exceeded;
+      if (error instanceof TopicRefused) return "full";
       throw error;
     }
     const recovered = this.#recover(channel, command);
@@ -139,6 +148,7 @@ export class Channels {
     const channel = this.#channels.get(name);
     if (channel === undefined) return;
     this.#remove(channel);
+    this.#dismissedAtMs = this.#desk.clock.monotonicMs();
     this.#client.enqueue(encodeUnsubscribePush(name, code));
   }
 

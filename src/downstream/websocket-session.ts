@@ -97,14 +97,22 @@ export class Session {
           this.#client.close(CloseReason.token_expired);
           return;
         case "idle":
-          if (this.#channels.size === 0) {
+          if (this.#isIdle(nowMs)) {
             this.#client.close(CloseReason.stale, "no subscription and no command for limits.idleTimeout");
             return;
           }
-          this.#liveness.active(nowMs, this.#desk.limits.idleTimeoutMs);
           break;
       }
     }
+  }
+
+  /** Whether it has been so for long enough; else it is looked at again. A client whose channel has just been ended may come back for it. */
+  #isIdle(nowMs: number): boolean {
+    const { idleTimeoutMs } = this.#desk.limits;
+    const sinceMs = this.#channels.size > 0 ? nowMs : this.#channels.dismissedAtMs;
+    if (nowMs - sinceMs >= idleTimeoutMs) return true;
+    this.#liveness.active(sinceMs, idleTimeoutMs);
+    return false;
   }
 
   /** The socket takes bytes. */
@@ -154,7 +162,7 @@ export class Session {
         void this.#check(command.id, () => refresh(this.#desk, this.#client, command));
         break;
       case "subscribe":
-        this.#replyError(command.id, this.#channels.subscribe(command));
+        this.#subscribe(command);
         break;
       case "unsubscribe":
         this.#channels.unsubscribe(command.channel);
@@ -177,6 +185,13 @@ export class Session {
         this.#replyError(command.id, command.error);
         break;
     }
+  }
+
+  #subscribe(command: Extract<Command, { kind: "subscribe" }>): void {
+    const error = this.#channels.subscribe(command);
+    // There may be room soon, so SDKs are to ask again.
+    if (error === "full") this.#replyError(command.id, CentrifugeError.limit_exceeded, true);
+    else this.#replyError(command.id, error);
   }
 
   #pong(): void {
@@ -261,10 +276,10 @@ export class Session {
     return null;
   }
 
-  #replyError(id: number, error: CentrifugeError | null): void {
+  #replyError(id: number, error: CentrifugeError | null, isTemporary = false): void {
     if (error === null) return;
     this.#desk.counters.errors.add(CENTRIFUGE_ERROR_NAMES[error]);
-    this.#client.enqueue(encodeErrorReply(id, error));
+    this.#client.enqueue(encodeErrorReply(id, error, isTemporary));
     const { clock, limits } = this.#desk;
     const atOnce = ERRORS_AT_ONCE + limits.subscribersPerConnection;
     // A client that lost a permission may ask for all its channels; one that never stops is broken.

@@ -67,7 +67,8 @@ export const CENTRIFUGE_ERRORS: Readonly<Record<CentrifugeError, CentrifugeError
   106: {
     message: "limit exceeded",
     temporary: false,
-    meaning: "`limits.subscribersPerConnection` is reached, or the answer would be too large",
+    meaning:
+      "`limits.subscribersPerConnection` is reached, or the answer would be too large; `temporary`: every link of the topic's feed is full, and there may be room later",
   },
   107: {
     message: "bad request",

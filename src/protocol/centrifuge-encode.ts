@@ -40,8 +40,9 @@ export function publicationsIn(frames: readonly Buffer[], channel: string): Buff
 export const PING_FRAME: Buffer = encodeTextFrame("{}");
 
 /** `Reply.error`. */
-export function encodeErrorReply(id: number, error: CentrifugeError): Buffer {
-  const { message, temporary } = CENTRIFUGE_ERRORS[error];
+export function encodeErrorReply(id: number, error: CentrifugeError, isTemporary = false): Buffer {
+  const { message, temporary: isAlwaysTemporary } = CENTRIFUGE_ERRORS[error];
+  const temporary = isTemporary || isAlwaysTemporary;
   const fields = temporary ? { code: error, message, temporary } : { code: error, message };
   return encodeTextFrame(JSON.stringify({ id, error: fields }));
 }

@@ -91,6 +91,7 @@ test("full: a topic that its feed has no room for is refused, gently, and comes 
   using socket = await WebSocketClient.signedIn(gateway.url, token);
   const refused = await socket.ask({ subscribe: { channel: "/quotes/MSFT" } });
   assert.equal(refused.error?.code, 106);
+  assert.equal(refused.error?.temporary, true, "SDKs ask again");
   using stream = await new SseClient(gateway.url, "match=/quotes/AAPL&match=/quotes/MSFT", {
     token,
   }).opened();

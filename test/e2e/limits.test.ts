@@ -104,6 +104,23 @@ test("sockets: over their bound they are closed at once, and those within it are
   assert.equal(client.status, 200);
 });
 
+test("idle: a WebSocket client whose subscription the gateway has ended is given the time to come back", async () => {
+  const { desk, clock } = deskWith({
+    limits: { idleTimeoutMs: 60_000 },
+    heartbeat: { intervalMs: 3_600_000, timeoutMs: 10_000 },
+  });
+  const client = await new TestClient(desk, "told").signIn();
+  await client.ask({ subscribe: { channel: "/public/x" } });
+  clock.advance(59_000);
+  desk.hub.markGap(["/public/x"], false);
+  clock.advance(1000);
+  client.session.onTime();
+  assert.equal(client.closed, null, "a second after it was told");
+  clock.advance(59_000);
+  client.session.onTime();
+  assert.equal(client.closed, "stale");
+});
+
 test("handshake: a WebSocket client that does not connect in the protocol's sense within ten seconds ends as stale", async () => {
   const clock = new VirtualClock();
   await using on = await stage({ clock });

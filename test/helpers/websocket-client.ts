@@ -3,7 +3,7 @@ import { WebSocket } from "ws";
 
 export interface Reply {
   readonly id?: number;
-  readonly error?: { readonly code: number; readonly message: string };
+  readonly error?: { readonly code: number; readonly message: string; readonly temporary?: boolean };
   readonly push?: {
     readonly channel: string;
     readonly pub?: { readonly data: unknown; readonly offset: number };

@@ -129,6 +129,15 @@ export abstract class Client {
     this.#troubledAtMs = Math.max(this.#troubledAtMs, untilMs);
   }
 
+  /** Leaves a connection that does not answer, and comes back as after any that is over. */
+  protected giveUp(say: (wire: Wire) => void): void {
+    const { wire } = this;
+    if (wire === null) return;
+    this.world.note(this.plan.name, "gives up");
+    say(wire);
+    this.#lose(this.over());
+  }
+
   protected get token(): string {
     return tokenFor(this.plan.user, this.world);
   }
@@ -191,9 +200,7 @@ export abstract class Client {
         this.#watch(isCurrent);
         return;
       }
-      this.world.note(this.plan.name, "gives up");
-      this.wire?.vanish();
-      this.#lose(this.over());
+      this.giveUp((each) => each.vanish());
     });
   }
 

@@ -6,6 +6,8 @@ import type { Wire } from "./wire.ts";
 
 /** Backoff of an SDK, in milliseconds. */
 const BACKOFF_MS = { min: 500, max: 20_000 } as const;
+/** How long an SDK waits for the handshake, and then for the reply to `connect`, before it hangs up and tries again, in milliseconds. */
+const PATIENCE_MS = 5000;
 /** When a channel that was refused is asked for again, in milliseconds. */
 const ERROR_AGAIN_MS = 30_000;
 
@@ -85,8 +87,10 @@ export class WebSocketClient extends Client {
   }
 
   protected request(): ClientRequest {
-    this.#reader = new WebSocketReader();
+    const reader = new WebSocketReader();
+    this.#reader = reader;
     this.#isSignedIn = false;
+    this.#giveUpUnless(() => reader.status !== null);
     return {
       method: "GET",
       url: "/connection/websocket",
@@ -104,7 +108,7 @@ export class WebSocketClient extends Client {
     const isShaken = this.#reader.status !== null;
     const messages = this.#reader.read(bytes);
     const { status } = this.#reader;
-    if (!isShaken && status === 101) this.#send({ id: ++this.#command, connect: { token: this.token } });
+    if (!isShaken && status === 101) this.#signIn();
     for (const message of messages) {
       if (typeof message === "string") for (const line of message.split("\n")) this.#line(line);
       else this.#closed(message.closeCode);
@@ -123,6 +127,18 @@ export class WebSocketClient extends Client {
     if (!this.chance.happens(0.6)) wire.reset();
     else if (this.#reader.status === 101) wire.send(closeFrame());
     else wire.end();
+  }
+
+  #signIn(): void {
+    this.#send({ id: ++this.#command, connect: { token: this.token } });
+    this.#giveUpUnless(() => this.#isSignedIn);
+  }
+
+  #giveUpUnless(isAnswered: () => boolean): void {
+    const { wire } = this;
+    this.world.time.in(PATIENCE_MS, () => {
+      if (this.wire === wire && !isAnswered()) this.giveUp((each) => each.end());
+    });
   }
 
   #forget(): void {
