@@ -124,7 +124,7 @@ export const CLOSE_REASONS: Readonly<Record<CloseReason, CloseReasonInfo>> = {
     websocketCode: null,
     text: "",
     meaning:
-      "an SSE stream asked for a topic whose feed is full: every link carries `pool.keysPerLink` keys; it may come back",
+      "an SSE stream asked for a topic whose feed is full: every link carries `pool.keysPerLink` keys; or it had one that the feed rejected for a while, and whose place others have taken; it may come back",
   },
   connection_limit: {
     websocketCode: 3504,

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { FeedServer, until } from "../helpers/feed-server.ts";
 import { openGateway, signIn } from "../helpers/gateway.ts";
 import { SseClient } from "../helpers/sse-client.ts";
-import { WebSocketClient } from "../helpers/websocket-client.ts";
+import { type Reply, WebSocketClient } from "../helpers/websocket-client.ts";
 
 const yaml = (url: string, pool = "linger: 50ms") => `
 feeds:
@@ -109,4 +109,32 @@ test("full: a topic that its feed has no room for is refused, gently, and comes 
   assert.match(metrics, /^streamkeeper_errors_total\{room="downstream",code="feed_full"\} 1$/m);
   assert.match(metrics, /^streamkeeper_errors_total\{room="downstream",code="limit_exceeded"\} 1$/m);
   assert.match(metrics, /^streamkeeper_feed_keys_refused_total\{feed="quotes",by="gateway"\} 2$/m);
+});
+
+test("full: who is subscribed to a key that the feed had rejected, and whose place is taken, is told", async () => {
+  await using feed = await FeedServer.open();
+  feed.script = (request, response) => {
+    const isBad = request.url?.includes("LATE") ?? false;
+    if (isBad) response.writeHead(404).end();
+    return isBad;
+  };
+  await using gateway = await openGateway(yaml(feed.origin, "keysPerLink: 1, linksMax: 1"));
+  const token = await signIn(gateway);
+  using stream = await new SseClient(gateway.url, "match=/quotes/LATE", { token }).opened();
+  using socket = await WebSocketClient.signedIn(gateway.url, token);
+  await socket.subscribe("/quotes/LATE");
+  await until("the rejection", () => feed.requests.some(({ url }) => url.includes("LATE")));
+  // As soon as the gateway has read the answer.
+  let other: Reply;
+  do other = await socket.ask({ subscribe: { channel: "/quotes/AAPL" } });
+  while (other.error?.code === 106);
+  assert.equal(other.error, undefined);
+  await stream.ended();
+  assert.equal(stream.status, 200);
+  assert.match(stream.body, /^retry: \d{4,5}$/m);
+  const isToldOfIt = ({ push }: Reply) => push?.channel === "/quotes/LATE" && push.unsubscribe?.code === 2500;
+  await socket.until(() => socket.replies.some(isToldOfIt));
+  const refused = await socket.ask({ subscribe: { channel: "/quotes/LATE" } });
+  assert.deepEqual([refused.error?.code, refused.error?.temporary], [106, true]);
+  assert.equal(gateway.stats().subscribers, 1);
 });

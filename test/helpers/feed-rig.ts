@@ -27,6 +27,7 @@ export class FeedRig implements AsyncDisposable {
   readonly events: FeedEvent[] = [];
   readonly gaps: { topics: readonly string[]; info: GapInfo }[] = [];
   readonly released: string[] = [];
+  readonly refused: string[] = [];
   readonly server: FeedServer;
   readonly feed: Feed;
   readonly #published = new Map<string, number[]>();
@@ -66,6 +67,7 @@ export class FeedRig implements AsyncDisposable {
         publish: (event) => this.#receive(event),
         gap: (topics, info) => this.gaps.push({ topics, info }),
         released: (topics) => this.released.push(...topics),
+        refused: (topics) => this.refused.push(...topics),
       },
     });
   }
