@@ -100,7 +100,7 @@ function* connectionFindings({ registry, wheel }: SweepBooks, memory: SweepMemor
       yield finding(SweepKind.connection, { connection: id, transport }, () =>
         connection.close(CloseReason.server_error, "its socket was gone and nothing had told"),
       );
-    } else if (connection.wheelSlot < 0) {
+    } else if (connection.wheelTick < 0) {
       yield finding(SweepKind.unwatched, { connection: id, transport }, () => wheel.arm(connection, 0));
     } else {
       yield null;

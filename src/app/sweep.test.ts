@@ -76,8 +76,8 @@ test("sweep: a deadline of an ended connection is disarmed, an open connection w
   desk.wheel.arm(ended, 1000);
   desk.wheel.disarm(unwatched);
   assert.deepEqual(found(), { deadline: 1, unwatched: 1 });
-  assert.equal(ended.wheelSlot, -1);
-  assert.ok(unwatched.wheelSlot >= 0);
+  assert.equal(ended.wheelTick, -1);
+  assert.ok(unwatched.wheelTick >= 0);
 });
 
 test("sweep: a connection whose socket is gone is closed, but only when it is found so again later", () => {

@@ -97,3 +97,23 @@ test("timer wheel: a disarmed task is not called, an armed one can be moved", ()
   assert.equal(moved.firedAtMs.length, 1);
   wheel[Symbol.dispose]();
 });
+
+test("timer wheel: it sleeps until the first task is due, and wakes earlier for one that comes meanwhile", () => {
+  const clock = new VirtualClock();
+  const wheel = new TimerWheel(clock, 100);
+  const [late, soon] = [new Noting(clock), new Noting(clock)];
+  wheel.arm(late, 90_000);
+  const wakesMs: number[] = [];
+  const sleep = () => {
+    wakesMs.push(clock.nextDueInMs ?? -1);
+    clock.advance(wakesMs.at(-1) as number);
+  };
+  clock.advance(250);
+  wheel.arm(soon, 1000);
+  sleep();
+  assert.deepEqual(soon.firedAtMs, [1300]);
+  while (wheel.size > 0) sleep();
+  assert.deepEqual(late.firedAtMs, [90_000]);
+  // One more: the late one's slot comes by before its turn does.
+  assert.equal(wakesMs.length, 3, `${wakesMs}`);
+});

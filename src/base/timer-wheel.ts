@@ -2,9 +2,8 @@ import type { Clock, Timer } from "./clock.ts";
 
 /** Something that wants to be called once, some time later, and again when it asks again. */
 export abstract class WheelTask {
-  /** Kept by the wheel: the slot and the turns left, or -1 when not armed. */
-  wheelSlot = -1;
-  wheelTurns = 0;
+  /** Kept by the wheel: the tick at which it is called, or -1 when not armed. */
+  wheelTick = -1;
 
   /** The task's time has come. It may arm itself again. */
   abstract onWheel(): void;
@@ -14,17 +13,22 @@ const SLOTS = 512;
 
 /**
  * One timer for any number of coarse deadlines: heartbeats, idle times, write deadlines. Arming and disarming cost a
- * set's `add` and `delete`; a deadline is met up to one tick late, never early.
+ * set's `add` and `delete`; a deadline is met up to one tick late, never early. Ticks at which nobody is due are
+ * slept through.
  */
 export class TimerWheel implements Disposable {
   readonly #clock: Clock;
   readonly #tickMs: number;
+  /** Tasks by `wheelTick % SLOTS`. */
   readonly #slots = Array.from({ length: SLOTS }, () => new Set<WheelTask>());
-  #current = 0;
   #size = 0;
   #startedMs = 0;
+  /** Ticks since then whose tasks were called. */
   #ticks = 0;
+  /** Null: the wheel is empty, and begins anew with the next task. */
   #timer: Timer | null = null;
+  /** The tick that the timer waits for. */
+  #wakesAtTick = 0;
 
   /** @param tickMs the wheel's precision in milliseconds; default 100 */
   constructor(clock: Clock, tickMs = 100) {
@@ -39,25 +43,30 @@ export class TimerWheel implements Disposable {
 
   /** Every task that is armed, for the sweep. What is disarmed meanwhile may be left out. */
   *tasks(): IterableIterator<WheelTask> {
-    for (const slot of this.#slots) yield* slot;
+    for (const slot of this.#slots) if (slot.size > 0) yield* slot;
   }
 
   /** Calls the task after `delayMs`; one that is armed already is moved. */
   arm(task: WheelTask, delayMs: number): void {
     this.disarm(task);
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#timer === null) {
+      this.#startedMs = nowMs;
+      this.#ticks = 0;
+    }
+    const tick = Math.ceil((nowMs - this.#startedMs + delayMs) / this.#tickMs);
+    task.wheelTick = Math.max(this.#ticks + 1, tick);
+    this.#slotAt(task.wheelTick).add(task);
     this.#size++;
-    if (this.#timer === null) this.#start();
-    // The current tick is partly over, so one more is added: late rather than early.
-    const ticks = Math.max(1, Math.ceil(delayMs / this.#tickMs)) + (this.#size === 1 ? 0 : 1);
-    task.wheelSlot = (this.#current + ticks) % SLOTS;
-    task.wheelTurns = Math.floor((ticks - 1) / SLOTS);
-    (this.#slots[task.wheelSlot] as Set<WheelTask>).add(task);
+    if (this.#timer !== null && this.#wakesAtTick <= task.wheelTick) return;
+    this.#timer?.cancel();
+    this.#wakeAt(task.wheelTick);
   }
 
   disarm(task: WheelTask): void {
-    if (task.wheelSlot < 0) return;
-    (this.#slots[task.wheelSlot] as Set<WheelTask>).delete(task);
-    task.wheelSlot = -1;
+    if (task.wheelTick < 0) return;
+    this.#slotAt(task.wheelTick).delete(task);
+    task.wheelTick = -1;
     this.#size--;
   }
 
@@ -65,38 +74,40 @@ export class TimerWheel implements Disposable {
     this.#timer?.cancel();
     this.#timer = null;
     for (const slot of this.#slots) {
-      for (const task of slot) task.wheelSlot = -1;
+      for (const task of slot) task.wheelTick = -1;
       slot.clear();
     }
     this.#size = 0;
   }
 
-  #start(): void {
-    this.#startedMs = this.#clock.monotonicMs();
-    this.#ticks = 0;
-    this.#schedule();
+  #slotAt(tick: number): Set<WheelTask> {
+    return this.#slots[tick % SLOTS] as Set<WheelTask>;
   }
 
-  #schedule(): void {
-    const dueMs = this.#startedMs + (this.#ticks + 1) * this.#tickMs;
-    this.#timer = this.#clock.after(Math.max(0, dueMs - this.#clock.monotonicMs()), () => this.#tick());
+  #wakeAt(tick: number): void {
+    this.#wakesAtTick = tick;
+    const dueMs = this.#startedMs + tick * this.#tickMs;
+    this.#timer = this.#clock.after(Math.max(0, dueMs - this.#clock.monotonicMs()), () => this.#wake(tick));
   }
 
-  #tick(): void {
-    this.#ticks++;
-    this.#current = (this.#current + 1) % SLOTS;
-    const slot = this.#slots[this.#current] as Set<WheelTask>;
+  #wake(tick: number): void {
+    this.#ticks = tick;
+    const slot = this.#slotAt(tick);
     // A copy, since tasks arm and disarm each other while they run.
     for (const task of slot.size === 0 ? [] : [...slot]) {
-      if (task.wheelSlot !== this.#current) continue;
-      if (task.wheelTurns > 0) {
-        task.wheelTurns--;
-        continue;
-      }
+      // Others are due when the wheel has turned round once more.
+      if (task.wheelTick !== tick) continue;
       this.disarm(task);
       task.onWheel();
     }
     this.#timer = null;
-    if (this.#size > 0) this.#schedule();
+    if (this.#size > 0) this.#wakeAt(this.#nextTick());
+  }
+
+  /** The next one whose slot has tasks; late, all of them follow one another, each in a turn of its own. */
+  #nextTick(): number {
+    let tick = this.#ticks + 1;
+    while (this.#slotAt(tick).size === 0) tick++;
+    return tick;
   }
 }
