@@ -38,7 +38,7 @@ export class CursorsAcrossLives implements CursorBook {
     const watch = this.#book.watch(feed, read);
     return {
       end: () => {
-        this.#last.set(feed, new Map(read()));
+        this.#last.set(feed, read());
         watch.end();
       },
     };

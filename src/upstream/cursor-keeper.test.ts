@@ -48,18 +48,22 @@ describe("cursor keeper", () => {
     const clock = new VirtualClock();
     const store = new Rows();
     const keeper = await CursorKeeper.open(store, ["quotes"], { clock, log: silentLogger });
-    const ids = new Map([
+    let ids = new Map([
       ["A", "1"],
       ["B", "1"],
     ]);
     const watch = keeper.watch("quotes", () => ids);
     await second(clock);
     await second(clock);
-    ids.set("A", "2").delete("B");
+    ids = new Map([["A", "2"]]);
     await second(clock);
-    ids.set("A", "3").set("C", "3");
+    await second(clock);
+    ids = new Map([
+      ["A", "3"],
+      ["C", "3"],
+    ]);
     watch.end();
-    ids.clear();
+    ids = new Map();
     await keeper[Symbol.asyncDispose]();
     assert.deepEqual(
       store.writes.map((write) => Object.fromEntries(write)),

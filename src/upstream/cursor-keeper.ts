@@ -18,7 +18,7 @@ interface Watched {
   readonly feed: string;
   readonly read: () => ReadonlyMap<string, string>;
   /** What the store has of the keys that were held in this life. */
-  saved: Map<string, string>;
+  saved: ReadonlyMap<string, string>;
 }
 
 /**
@@ -73,7 +73,7 @@ export class CursorKeeper implements CursorBook, AsyncDisposable {
     return {
       end: () => {
         // Read now, since nothing comes of the feed any more; its rows stay for the next life.
-        const last = new Map(watched.read());
+        const last = watched.read();
         if (!this.#watched.delete(watched)) return;
         this.#queue(watched, last, false);
         // One that takes its place is asked anew, since it is another one; one that was taken out may come back.
@@ -111,24 +111,33 @@ export class CursorKeeper implements CursorBook, AsyncDisposable {
   }
 
   #arm(): void {
-    this.#timer = this.#clock.after(SAVE_EVERY_MS, async () => {
-      for (const watched of this.#watched) this.#queue(watched, new Map(watched.read()), true);
-      // The next second begins when this one's writes are done: a slow database is not asked more and more.
-      await this.#saving;
-      if (this.#timer !== null) this.#arm();
+    this.#timer = this.#clock.after(SAVE_EVERY_MS, () => {
+      let isQuiet = true;
+      for (const watched of this.#watched) {
+        const now = watched.read();
+        if (now === watched.saved) continue;
+        this.#queue(watched, now, true);
+        isQuiet = false;
+      }
+      return isQuiet ? this.#arm() : this.#armWhenSaved();
     });
   }
 
-  #queue(watched: Watched, now: Map<string, string>, forgets: boolean): void {
+  /** The next second begins when this one's writes are done: a slow database is not asked more and more. */
+  async #armWhenSaved(): Promise<void> {
+    await this.#saving;
+    if (this.#timer !== null) this.#arm();
+  }
+
+  #queue(watched: Watched, now: ReadonlyMap<string, string>, forgets: boolean): void {
     this.#saving = this.#saving.then(() => this.#attempt(() => this.#save(watched, now, forgets)));
   }
 
-  async #save(watched: Watched, now: Map<string, string>, forgets: boolean): Promise<void> {
+  async #save(watched: Watched, now: ReadonlyMap<string, string>, forgets: boolean): Promise<void> {
     const changes = new Map<string, string>();
     for (const [key, id] of now) if (watched.saved.get(key) !== id) changes.set(key, id);
     if (forgets) for (const key of watched.saved.keys()) if (!now.has(key)) changes.set(key, "");
-    if (changes.size === 0) return;
-    await this.#store.saveAll(watched.feed, changes, this.#clock.nowMs());
+    if (changes.size > 0) await this.#store.saveAll(watched.feed, changes, this.#clock.nowMs());
     watched.saved = now;
   }
 

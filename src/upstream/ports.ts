@@ -143,7 +143,11 @@ export interface CursorBook {
   readonly continues?: boolean;
   /** The last event id that the key had in the life before; "" without one. Answered once for each key. */
   take(feed: string, key: string): string;
-  /** Has the feed's last event ids, by key, read and kept from now on. */
+  /**
+   * Has the feed's last event ids, by key, read and kept from now on.
+   *
+   * @param read answers a map that changes no more, the same one as long as nothing has changed
+   */
   watch(feed: string, read: () => ReadonlyMap<string, string>): CursorWatch;
 }
 

@@ -43,6 +43,8 @@ export class Routes {
   #hasForgotten = false;
   /** Routes with a `rejoin`. */
   readonly #rejoining = new Set<Route>();
+  /** As they were when they were last asked for. */
+  #lastEventIds: ReadonlyMap<string, string> = new Map();
   /** Types of events that keys have had: events of other types are the feed's own business. */
   readonly #types = new Set<string>();
   #lastType: string | null = null;
@@ -122,14 +124,29 @@ export class Routes {
     return held;
   }
 
-  /** The last event id of each key's link, of those that have one; of a key that has none yet, where it is to resume. */
-  lastEventIds(): Map<string, string> {
-    const ids = new Map<string, string>();
-    for (const { key, seat, resumeAfter } of this.#whole === null ? this.#routes.values() : [this.#whole]) {
-      const id = seat === null ? resumeAfter : seat.link.lastEventId;
-      if (id !== "") ids.set(key, id);
+  /** The last event id of each key's link, of those that have one; of a key that has none yet, where it is to resume. The same map again while nothing has changed. */
+  lastEventIds(): ReadonlyMap<string, string> {
+    const last = this.#lastEventIds;
+    let same = 0;
+    let count = 0;
+    for (const route of this.#all()) {
+      const id = lastEventIdOf(route);
+      if (id === "") continue;
+      count++;
+      if (last.get(route.key) === id) same++;
     }
+    if (same === count && count === last.size) return last;
+    const ids = new Map<string, string>();
+    for (const route of this.#all()) {
+      const id = lastEventIdOf(route);
+      if (id !== "") ids.set(route.key, id);
+    }
+    this.#lastEventIds = ids;
     return ids;
+  }
+
+  #all(): Iterable<Route> {
+    return this.#whole === null ? this.#routes.values() : [this.#whole];
   }
 
   /** Keys that a link owns, and those that it takes over: what it has to ask for. */
@@ -343,6 +360,10 @@ export class Routes {
     this.#lastType = type;
     if (this.#types.size < TYPES_MAX) this.#types.add(type);
   }
+}
+
+function lastEventIdOf({ seat, resumeAfter }: Route): string {
+  return seat === null ? resumeAfter : seat.link.lastEventId;
 }
 
 function newRoute(key: string): Route {
