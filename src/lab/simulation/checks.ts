@@ -60,6 +60,7 @@ export class Checks {
 
   /** Every ten seconds. */
   pulse(life: GatewayLife, clients: readonly Client[]): void {
+    this.step(life);
     for (const client of clients) client.check();
     if (!life.isServing) return;
     this.#sums(life);

@@ -152,7 +152,7 @@ export class GatewayLife {
     this.#serve = mercureHandler(this.#desk);
     this.#webSockets = new WebSocketEndpoint(this.#desk);
     this.#sweep = new Sweep({ hub, registry: this.registry, wheel: this.wheel }, { clock, log: this.#log });
-    this.#seconds = new EverySecond(clock, () => hub.evict());
+    this.#seconds = new EverySecond(clock.quiet, () => hub.evict());
   }
 
   get isServing(): boolean {
@@ -172,8 +172,9 @@ export class GatewayLife {
     const { world, scenario, store, origins } = this.#around;
     const { clock } = this;
     const log = this.#log;
+    const context = { clock: clock.quiet, log };
     const names = scenario.feeds.map(({ name }) => name);
-    this.#keeper = await CursorKeeper.open(store, names, { clock, log });
+    this.#keeper = await CursorKeeper.open(store, names, context);
     if (this.#state === "over") return;
     const cursors: CursorBook = this.#keeper;
     const connections = (feed: string) => {

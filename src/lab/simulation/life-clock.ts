@@ -26,7 +26,38 @@ export class LifeClock implements Clock {
     return this.#armed.size;
   }
 
+  /**
+   * The same clock for whoever does nothing that goes on by itself when a timer of its own fires, or answers a promise of
+   * it: then time may move on at once.
+   */
+  get quiet(): Clock {
+    const clock = this;
+    return {
+      nowMs: () => clock.nowMs(),
+      monotonicMs: () => clock.monotonicMs(),
+      get timersPending() {
+        return clock.timersPending;
+      },
+      after: (delayMs, run) => clock.#after(delayMs, run),
+    };
+  }
+
   after(delayMs: number, run: () => void): Timer {
+    return this.#after(delayMs, () => {
+      // Whatever comes of it, promises and streams included.
+      this.#world.time.disturb();
+      run();
+    });
+  }
+
+  /** The process is gone: nothing that it waited for happens any more. */
+  stop(): void {
+    this.#isDead = true;
+    for (const due of this.#armed) due.run = null;
+    this.#armed.clear();
+  }
+
+  #after(delayMs: number, run: () => void): Timer {
     const due = this.#isDead
       ? null
       : this.#world.time.in(delayMs <= 0 ? 0 : delayMs + ROUNDING_MS, () => {
@@ -39,13 +70,6 @@ export class LifeClock implements Clock {
       due.run = null;
     };
     return { cancel, [Symbol.dispose]: cancel };
-  }
-
-  /** The process is gone: nothing that it waited for happens any more. */
-  stop(): void {
-    this.#isDead = true;
-    for (const due of this.#armed) due.run = null;
-    this.#armed.clear();
   }
 }
 

@@ -117,7 +117,6 @@ class Simulation implements Door {
   async #until(atMs: number): Promise<void> {
     const { world } = this;
     if (world.broken !== null) return;
-    // Something comes of a step once a simulated second at least: last event ids are looked at.
     await world.time.runUntil(atMs, (isQuiet) => {
       if (!isQuiet) this.#checks.step(this.life);
       return world.broken === null;
@@ -205,6 +204,7 @@ class Simulation implements Door {
   #befall(what: FaultKind): void {
     const { world, life } = this;
     if (this.#isEnding) return;
+    world.time.disturb();
     world.note("fault", JSON.stringify(what));
     const origin = "feed" in what ? this.#originAt(what.feed) : null;
     const client =
@@ -258,7 +258,6 @@ class Simulation implements Door {
         this.#replace(life, what.forMs);
         return;
       case "restart":
-        world.time.disturb();
         this.#replace(life, Math.max(what.forMs, this.scenario.drainMs + 2000));
         return void life.drain();
       case "reload":
