@@ -1,4 +1,4 @@
-import type { Entry, Ledger } from "./ledger.ts";
+import type { Entries, Entry, Ledger } from "./ledger.ts";
 import type { World } from "./world.ts";
 
 /** What one subscriber should get of some topics, from a place in a life's log on: checks what it gets against the ledger. */
@@ -6,8 +6,10 @@ export class Reading {
   readonly ledger: Ledger;
   readonly #world: World;
   readonly #who: string;
-  /** Null: every topic, by a pattern. */
-  readonly #topics: readonly string[] | null;
+  /** Every topic, by a pattern, so that feeds are asked for none. */
+  readonly #isOfAll: boolean;
+  /** What it is held against. */
+  readonly #books: readonly Entries[];
   #after: number;
   /** What topics' states have told already: events up to there need not come. */
   readonly #covered = new Map<string, number>();
@@ -15,6 +17,7 @@ export class Reading {
   readonly #mayThin: (topic: string) => boolean;
   #knowsOfBreaks = false;
 
+  /** @param topics null: all of them, by a pattern */
   constructor(
     world: World,
     who: string,
@@ -26,7 +29,8 @@ export class Reading {
     this.#world = world;
     this.#who = who;
     this.ledger = ledger;
-    this.#topics = topics;
+    this.#isOfAll = topics === null;
+    this.#books = topics === null ? [ledger.all] : topics.map((topic) => ledger.of(topic));
     this.#after = after;
     this.#mayThin = mayThin;
   }
@@ -59,7 +63,7 @@ export class Reading {
   }
 
   event(topic: string, sequence: number, data: string): void {
-    const entry = this.ledger.next(topic, sequence - 1);
+    const entry = this.ledger.of(topic).next(sequence - 1);
     if (entry?.sequence !== sequence || entry.kind !== "event") {
       this.#breaks("forged", `${topic} ${sequence} was never published`);
     } else if (sequence <= this.#after) {
@@ -80,34 +84,35 @@ export class Reading {
 
   /** It was told that it has everything up to here. */
   through(sequence: number): void {
-    for (const topic of this.#topics ?? this.ledger.topics()) {
-      for (let after = this.#after; ; ) {
-        const entry = this.ledger.next(topic, after);
-        if (entry === undefined || entry.sequence > sequence) break;
-        after = entry.sequence;
-        if (!this.#isOwed(topic, entry)) continue;
+    if (sequence <= this.#after) return;
+    for (const book of this.#books) {
+      for (const entry of book.between(this.#after, sequence)) {
+        if (!this.#isOwed(entry)) continue;
         const what = entry.kind === "event" ? "lost" : "gap";
-        this.#breaks(what, `${topic} ${entry.sequence} (${entry.kind}) did not come before ${sequence}`);
+        const { kind, topic } = entry;
+        this.#breaks(what, `${topic} ${entry.sequence} (${kind}) did not come before ${sequence}`);
       }
     }
-    this.#after = Math.max(this.#after, sequence);
+    this.#after = sequence;
   }
 
   /** The topic whose next entry should have come by now; null: none. */
   overdue(beforeMs: number): string | null {
-    for (const topic of this.#topics ?? this.ledger.topics()) {
-      const entry = this.ledger.next(topic, Math.max(this.#after, this.#covered.get(topic) ?? 0));
-      if (entry !== undefined && entry.atMs < beforeMs && this.#isOwed(topic, entry)) {
-        return `${topic} ${entry.sequence} (${entry.kind})`;
-      }
+    for (const book of this.#books) {
+      let entry = book.next(this.#after);
+      while (entry !== undefined && entry.atMs < beforeMs && !this.#isOwed(entry))
+        entry = book.next(entry.sequence);
+      if (entry !== undefined && entry.atMs < beforeMs)
+        return `${entry.topic} ${entry.sequence} (${entry.kind})`;
     }
     return null;
   }
 
-  #isOwed(topic: string, entry: Entry): boolean {
+  #isOwed(entry: Entry): boolean {
+    const { topic } = entry;
     if (entry.sequence <= (this.#covered.get(topic) ?? 0)) return false;
     // Patterns ask no feed for anything, so they are promised nothing of what nobody asked for.
-    if (entry.kind === "begun") return this.#topics !== null && !this.#knowsOfBreaks;
+    if (entry.kind === "begun") return !this.#isOfAll && !this.#knowsOfBreaks;
     return entry.kind === "gap" || !this.#mayThin(topic);
   }
 
