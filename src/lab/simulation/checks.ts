@@ -16,11 +16,17 @@ const HOMELESS_MS = 180_000;
 /** The longest a link may wait, in milliseconds: `Retry-After` of a run, backoff and the breaker's pause. */
 const WAIT_MS_MAX = 120_000;
 
+interface KeyTopic {
+  readonly key: string;
+  readonly topic: string;
+}
+
 /** What must be so, at each step and at each pulse, whatever has happened. */
 export class Checks {
   readonly #world: World;
   readonly #scenario: Scenario;
-  readonly #origins: ReadonlyMap<string, FeedOrigin>;
+  /** Feeds by name, with the topic of each of their keys. */
+  readonly #feeds: ReadonlyMap<string, { readonly origin: FeedOrigin; readonly topics: readonly KeyTopic[] }>;
   /** Since when a feed's keys have had no link; by feed. */
   readonly #homelessSinceMs = new Map<string, number>();
   readonly #retries = new Map<string, { count: number; atMs: number }>();
@@ -30,7 +36,13 @@ export class Checks {
   constructor(world: World, scenario: Scenario, origins: ReadonlyMap<string, FeedOrigin>) {
     this.#world = world;
     this.#scenario = scenario;
-    this.#origins = origins;
+    this.#feeds = new Map(
+      Array.from(origins, ([name, origin]) => {
+        const { keys, settings } = origin.plan;
+        const topics = keys.map((key) => ({ key, topic: settings.topic.replace("{key}", key) }));
+        return [name, { origin, topics }];
+      }),
+    );
   }
 
   /** After each step of which anything came; cheap. */
@@ -65,8 +77,8 @@ export class Checks {
     if (!life.isServing) return;
     this.#sums(life);
     for (const feed of life.feedDesk.feeds) {
-      const origin = this.#origins.get(feed.name);
-      if (origin !== undefined) this.#feed(life, feed.stats(), origin);
+      const known = this.#feeds.get(feed.name);
+      if (known !== undefined) this.#feed(life, feed.stats(), known.origin, known.topics);
     }
   }
 
@@ -99,19 +111,18 @@ export class Checks {
       this.#breaks("books", `the registry is wrong in ${wrong.join()} ${drift}`);
   }
 
-  #feed(life: GatewayLife, stats: FeedStats, origin: FeedOrigin): void {
+  #feed(life: GatewayLife, stats: FeedStats, origin: FeedOrigin, topics: readonly KeyTopic[]): void {
     const { plan } = origin;
     const { nowMs } = this.#world;
-    const topicOf = (key: string) => plan.settings.topic.replace("{key}", key);
-    const wanted = plan.keys.filter((key) => isSubscribed(life, topicOf(key)));
+    const wanted = new Set(topics.filter(({ topic }) => isSubscribed(life, topic)));
     const isKeyed = plan.settings.addressing !== "none";
-    if (isKeyed && stats.keysWanted !== wanted.length) {
-      this.#breaks("books", `${plan.name} wants ${stats.keysWanted} keys; ${wanted.length} have subscribers`);
+    if (isKeyed && stats.keysWanted !== wanted.size) {
+      this.#breaks("books", `${plan.name} wants ${stats.keysWanted} keys; ${wanted.size} have subscribers`);
     }
     this.#attempts(stats, plan.name, isKeyed);
-    for (const key of plan.keys) {
-      const topic = topicOf(key);
-      if (isKeyed && !wanted.includes(key)) {
+    for (const each of topics) {
+      const { key, topic } = each;
+      if (isKeyed && !wanted.has(each)) {
         this.#wantedSinceMs.delete(topic);
         continue;
       }
