@@ -41,9 +41,15 @@ export class TimerWheel implements Disposable {
     return this.#size;
   }
 
-  /** Every task that is armed, for the sweep. What is disarmed meanwhile may be left out. */
+  /** Every task that is armed, for the sweep. What is armed or disarmed meanwhile may be left out. */
   *tasks(): IterableIterator<WheelTask> {
-    for (const slot of this.#slots) if (slot.size > 0) yield* slot;
+    let left = this.#size;
+    for (const slot of this.#slots) {
+      if (left <= 0) return;
+      if (slot.size === 0) continue;
+      left -= slot.size;
+      yield* slot;
+    }
   }
 
   /** Calls the task after `delayMs`; one that is armed already is moved. */
