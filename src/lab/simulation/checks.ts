@@ -136,10 +136,11 @@ export class Checks {
       );
       const calmSinceMs = Math.max(sinceMs, troubledAtMs);
       if (nowMs - calmSinceMs < FEED_CALM_MS) continue;
+      const published = life.book.lastOf(topic) ?? 0;
+      if (published >= origin.countOf(key)) continue;
       const due = origin.countBefore(key, nowMs - PUBLISHED_MS);
       // Only what came since all is well must be here.
       if (due <= origin.countBefore(key, calmSinceMs + FEED_CALM_MS - PULSE_MS)) continue;
-      const published = life.book.lastOf(topic) ?? 0;
       if (published < due)
         this.#breaks("late", `${topic} ${due} was sent by its feed; ${published} was published last`);
     }
