@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { seededRandom } from "#base/random.ts";
-import { type Pair, pooled, slopeOf } from "./regression.ts";
+import { type Pair, pooled, slopeBeside, slopeOf, type Triple } from "./regression.ts";
 
 test("slope: a line is found exactly, and nothing is said of too few points", () => {
   fc.assert(
@@ -34,6 +34,18 @@ test("slope: a trend as large as the noise in a tenth of the time is found", () 
     if ((slopeOf(wandering(120, 0.5, 0.1, random))?.low ?? 0) > 0) found++;
   }
   assert.ok(found >= 95, `${found} of 100`);
+});
+
+test("slope: beside something else that y depends on, it is found exactly; where nothing else is left of x, it is none", () => {
+  const random = seededRandom(3);
+  const triples = Array.from({ length: 30 }, (_, x): Triple => {
+    const beside = random() * 500;
+    return [x, 3 * x + 7000 * beside, beside];
+  });
+  const found = slopeBeside(triples);
+  assert.ok(found !== null && Math.abs(found.slope - 3) < 1e-3, `${found?.slope}`);
+  const same = slopeBeside(triples.map(([x, y]): Triple => [x, y, x]));
+  assert.ok(same === null || same.low <= 0);
 });
 
 test("slope: pooled over lives, the surest count most", () => {

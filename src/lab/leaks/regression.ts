@@ -47,6 +47,32 @@ export function slopeOf(pairs: readonly Pair[]): Slope | null {
   return { slope, low: slope - reach, high: slope + reach, points: count };
 }
 
+/** A point of a series with something else that y depends on. */
+export type Triple = readonly [x: number, y: number, beside: number];
+
+/**
+ * The slope of y over x where y also depends on something else that goes up and down: what of x and of y goes with that is
+ * taken out of both, and the slope is that of the rest (Frisch and Waugh). Null as by `slopeOf`. Pure.
+ */
+export function slopeBeside(triples: readonly Triple[]): Slope | null {
+  const xs = rest(triples.map(([x, , beside]): Pair => [beside, x]));
+  const ys = rest(triples.map(([, y, beside]): Pair => [beside, y]));
+  return slopeOf(xs.map((x, at): Pair => [x, ys[at] as number]));
+}
+
+/** Of each y, what a line over x leaves of it. */
+function rest(pairs: readonly Pair[]): number[] {
+  const [meanX, meanY] = [meanOf(pairs, 0), meanOf(pairs, 1)];
+  let sxx = 0;
+  let sxy = 0;
+  for (const [x, y] of pairs) {
+    sxx += (x - meanX) ** 2;
+    sxy += (x - meanX) * (y - meanY);
+  }
+  const slope = sxx === 0 ? 0 : sxy / sxx;
+  return pairs.map(([x, y]) => y - meanY - slope * (x - meanX));
+}
+
 /**
  * One slope of several series that are stretches of one, such as the lives of a process between restarts: each counts
  * as much as it is sure. Null of none.

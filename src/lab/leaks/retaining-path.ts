@@ -14,6 +14,7 @@ export class RetainingPaths {
   readonly #from: Int32Array;
   /** Of each node: where the run of equal steps that it ends began, as along a linked list; mostly itself. */
   readonly #runStart: Int32Array;
+  #found: Uint32Array = new Uint32Array(0);
 
   constructor(heap: HeapSnapshot) {
     this.#heap = heap;
@@ -30,13 +31,32 @@ export class RetainingPaths {
     // The root leads to itself by nothing.
     while (at > 0 && (this.#from[at] as number) >= 0) {
       const start = this.#runStart[at] as number;
-      const step = `${this.#edgeText(this.#viaEdge[at] as number)} → ${className(this.#heap, at)}`;
-      steps.push(start === at ? step : `${step} (repeated)`);
+      steps.push(start === at ? this.stepTo(at) : `${this.stepTo(at)} (repeated)`);
       at = this.#from[start] as number;
     }
     steps.reverse();
     if (steps.length <= STEPS_MAX) return steps;
     return [...steps.slice(0, STEPS_MAX / 2), "…", ...steps.slice(-STEPS_MAX / 2)];
+  }
+
+  /** The nodes that are held, in the order in which they are found: each after the one that leads to it. */
+  get found(): Uint32Array {
+    return this.#found;
+  }
+
+  /** The node from which the path leads to this one; 0 is the root. Of a node that is found. */
+  before(node: number): number {
+    return this.#from[node] as number;
+  }
+
+  /** Whether the step to a node that is found only goes on along a list. */
+  isRepeated(node: number): boolean {
+    return this.#runStart[node] !== node;
+  }
+
+  /** The last step of the path, as text. */
+  stepTo(node: number): string {
+    return `${this.#edgeText(this.#viaEdge[node] as number)} → ${className(this.#heap, node)}`;
   }
 
   #search(): void {
@@ -68,6 +88,7 @@ export class RetainingPaths {
     drain();
     for (const edge of systemRoots) visit(edge, 0);
     drain();
+    this.#found = queue.subarray(0, tail);
   }
 
   /** Whether the step to a node is the same as that to the node before it. */

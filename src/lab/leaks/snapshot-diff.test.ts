@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { writeHeapSnapshot } from "node:v8";
 import { type HeapSnapshot, readHeapSnapshot } from "./heap-snapshot.ts";
-import { grownClasses } from "./snapshot-diff.ts";
+import { growthBetween } from "./snapshot-diff.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "streamkeeper-heap-"));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -56,7 +56,11 @@ async function heapOf(name: string, text: string): Promise<HeapSnapshot> {
 }
 
 test("heap snapshot: what grew is named, with the way on which it is held; weak edges hold nothing", async () => {
-  const grown = grownClasses(await heapOf("a", heapText(3)), await heapOf("b", heapText(500)), 40);
+  const { classes: grown } = growthBetween(
+    await heapOf("a", heapText(3)),
+    await heapOf("b", heapText(500)),
+    40,
+  );
   assert.deepEqual(grown, [
     {
       name: "Thing",
@@ -94,14 +98,21 @@ test("heap snapshot: lists that are not needed may be of any length", async () =
 });
 
 test("heap snapshot: along a list as long as it leaks, equal steps are one", async () => {
-  const grown = grownClasses(await heapOf("e", listText(1)), await heapOf("f", listText(60_000)), 40);
+  const { classes: grown } = growthBetween(
+    await heapOf("e", listText(1)),
+    await heapOf("f", listText(60_000)),
+    40,
+  );
   const [way] = grown[0]?.retainers ?? [];
   assert.equal(way?.steps.at(-1), ".list → Thing (repeated)");
   assert.equal(way?.count, 59_998);
 });
 
 test("heap snapshot: less than is asked for did not grow", async () => {
-  assert.deepEqual(grownClasses(await heapOf("c", heapText(3)), await heapOf("d", heapText(40)), 40), []);
+  assert.deepEqual(growthBetween(await heapOf("c", heapText(3)), await heapOf("d", heapText(40)), 40), {
+    holders: [],
+    classes: [],
+  });
 });
 
 test("heap snapshot: a file that is none, or is cut off, is an error", async () => {
@@ -118,7 +129,7 @@ test("heap snapshot: one of this very process is read, and names who holds what"
   const before = await readHeapSnapshot(writeHeapSnapshot(join(directory, "before.heapsnapshot")));
   for (let index = 0; index < 1000; index++) held.push(new HeldForTheTest());
   (globalThis as { heldForTheTest?: unknown }).heldForTheTest = held;
-  const grown = grownClasses(
+  const { classes: grown } = growthBetween(
     before,
     await readHeapSnapshot(writeHeapSnapshot(join(directory, "after.heapsnapshot"))),
     900,

@@ -1,5 +1,12 @@
 import type { HeapSnapshot } from "./heap-snapshot.ts";
+import { type GrownHolder, grownHolders, type HeldHeap, MACHINERY } from "./holders.ts";
 import { className, RetainingPaths } from "./retaining-path.ts";
+
+/** What there is more of, and what holds it. */
+export interface Growth {
+  readonly holders: readonly GrownHolder[];
+  readonly classes: readonly GrownClass[];
+}
 
 /** A class of which there are more than there were, and what holds the new ones. */
 export interface GrownClass {
@@ -17,35 +24,42 @@ const RETAINERS_MAX = 2;
 /** Steps at the end of a way by which it is told from others. */
 const END_STEPS = 5;
 
-/** Kinds that come and go with the compiler and the collector, and never because of what a program holds. */
-const MACHINERY = new Set(["(code)", "(hidden)", "(object shape)", "(synthetic)", "(number)", "(string)"]);
+/** By themselves they say nothing: most are names and texts of code that is compiled, and come and go with it. */
+const STRINGS = "(string)";
 
 /**
- * What grew between two snapshots of a process: classes with at least so many more objects, the most first. What comes and
- * goes is as much in the one as in the other, on each way on which it is held. Pure.
+ * What grew between two snapshots of a process: classes with at least so many more objects, the most first, and what holds
+ * these. What comes and goes is as much in the one as in the other, on each way on which it is held. Pure.
  *
  * @param least fewer are the ups and downs of what is alive
  */
-export function grownClasses(before: HeapSnapshot, after: HeapSnapshot, least: number): GrownClass[] {
+export function growthBetween(before: HeapSnapshot, after: HeapSnapshot, least: number): Growth {
   const was = countClasses(before);
   const is = countClasses(after);
-  const grown = [...is]
+  const all = [...is]
     .map(([name, { count, bytes }]) => ({
       name,
       count: count - (was.get(name)?.count ?? 0),
       bytes: bytes - (was.get(name)?.bytes ?? 0),
     }))
-    .filter(({ name, count }) => count >= least && !MACHINERY.has(name))
+    .filter(({ count }) => count >= least);
+  const grown = all
+    .filter(({ name }) => !MACHINERY.has(name) && name !== STRINGS)
     .sort((a, b) => b.count - a.count || b.bytes - a.bytes)
     .slice(0, CLASSES_MAX);
-  if (grown.length === 0) return [];
+  if (all.length === 0) return { holders: [], classes: [] };
+  const heldBefore = { heap: before, paths: new RetainingPaths(before) };
+  const held = { heap: after, paths: new RetainingPaths(after) };
   const names = new Set(grown.map(({ name }) => name));
-  const wereHeld = waysOf(before, names);
-  const areHeld = waysOf(after, names);
-  return grown.map((one) => ({
-    ...one,
-    retainers: grownWays(wereHeld.get(one.name), areHeld.get(one.name)),
-  }));
+  const wereHeld = waysOf(heldBefore, names);
+  const areHeld = waysOf(held, names);
+  return {
+    holders: grownHolders(heldBefore, held, least, new Map(all.map(({ name, count }) => [name, count]))),
+    classes: grown.map((one) => ({
+      ...one,
+      retainers: grownWays(wereHeld.get(one.name), areHeld.get(one.name)),
+    })),
+  };
 }
 
 interface Way {
@@ -65,8 +79,7 @@ function grownWays(before: Ways = new Map(), after: Ways = new Map()): GrownClas
 }
 
 /** Of some classes: how many objects are held on each way. Ways are told apart by their ends: their beginnings vary. */
-function waysOf(heap: HeapSnapshot, names: ReadonlySet<string>): Map<string, Ways> {
-  const paths = new RetainingPaths(heap);
+function waysOf({ heap, paths }: HeldHeap, names: ReadonlySet<string>): Map<string, Ways> {
   const ways = new Map([...names].map((name): [string, Ways] => [name, new Map()]));
   for (let node = 0; node < heap.nodeCount; node++) {
     const ofClass = ways.get(className(heap, node));

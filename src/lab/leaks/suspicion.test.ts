@@ -8,6 +8,7 @@ function looks(count: number, amounts: (second: number) => Record<string, number
   return Array.from({ length: count }, (_, second) => ({
     atMs: second * 1000,
     opened: second * 100,
+    connected: 100,
     amounts: amounts(second),
   }));
 }
@@ -23,7 +24,7 @@ test("suspicion: what grows with turnover is named, what goes up and down is not
   );
   assert.deepEqual(found.map(({ what }) => what).sort(), ["bytes:collected", "objects:Timeout"]);
   const timers = found.find(({ what }) => what === "objects:Timeout");
-  assert.ok(Math.abs((timers?.slopePerConnection ?? 0) - 1) < 0.01);
+  assert.ok(Math.abs((timers?.slope.slope ?? 0) - 1) < 0.01);
 });
 
 test("suspicion: what grows by less than a leak would is let be, and so are a few looks", () => {
@@ -40,4 +41,28 @@ test("suspicion: an amount that is looked at in turns is judged by its own looks
     found.map(({ what }) => what),
     ["objects:Map"],
   );
+});
+
+test("suspicion: a busy machine that has few connections come, and not evenly, hides no leak of a small object each", () => {
+  const random = seededRandom(3);
+  let opened = 0;
+  const uneven = Array.from({ length: 24 }, (_, at): Look => {
+    // All at once, then none, then a few.
+    opened += at % 6 === 0 ? 1500 + random() * 1000 : random() * 30;
+    const connected = Math.floor(100 + random() * 600);
+    return {
+      atMs: at * 7000,
+      opened,
+      connected,
+      amounts: { "bytes:collected": 60e6 + connected * 7000 + opened * 120 + random() * 20_000 },
+    };
+  });
+  const [found] = suspicions(uneven);
+  assert.equal(found?.what, "bytes:collected");
+  assert.ok(Math.abs((found?.slope.slope ?? 0) - 120) < 20, `${found?.slope.slope}`);
+  const clean = uneven.map((look) => ({
+    ...look,
+    amounts: { "bytes:collected": 60e6 + look.connected * 7000 + random() * 20_000 },
+  }));
+  assert.deepEqual(suspicions(clean), []);
 });

@@ -1,4 +1,4 @@
-import { type Pair, type Slope, slopeOf } from "./regression.ts";
+import { type Pair, type Slope, slopeBeside, type Triple } from "./regression.ts";
 
 /** A look at a process: at a time, after so many connections of its life, with so much of each thing. */
 export interface Look {
@@ -6,6 +6,8 @@ export interface Look {
   readonly atMs: number;
   /** Connections opened in the process's life. */
   readonly opened: number;
+  /** Connected at the time. */
+  readonly connected: number;
   /** By name: bytes where it begins with `bytes:`, else a count. Absent: not looked at this time. */
   readonly amounts: Readonly<Record<string, number>>;
 }
@@ -13,11 +15,8 @@ export interface Look {
 /** Something that grows. */
 export interface Suspicion {
   readonly what: string;
-  /** For each second. */
+  /** For each connection. */
   readonly slope: Slope;
-  /** The same for each connection, at its lowest. */
-  readonly leastPerConnection: number;
-  readonly slopePerConnection: number;
 }
 
 /**
@@ -27,24 +26,26 @@ export interface Suspicion {
 const FLOOR_BYTES = 8;
 const FLOOR_COUNT = 0.01;
 /** Fewer looks are not judged. */
-const LOOKS_MIN = 12;
+export const LOOKS_MIN = 12;
 
-/** The amounts whose slope is above zero at 95 % confidence and above the floor, the surest first. Pure. */
+/**
+ * The amounts whose slope is above zero at 95 % confidence and above the floor, the surest first. They are judged over the
+ * connections that came, not over time: a machine that is busy has fewer come in a minute, and not evenly. What is held
+ * by right for those that are connected at the time is no growth. Pure.
+ */
 export function suspicions(looks: readonly Look[]): Suspicion[] {
-  const first = looks[0];
-  const last = looks.at(-1);
-  if (first === undefined || last === undefined || looks.length < LOOKS_MIN) return [];
-  const seconds = (last.atMs - first.atMs) / 1000;
-  const perSecond = seconds > 0 ? (last.opened - first.opened) / seconds : 0;
-  if (perSecond <= 0) return [];
   const names = new Set(looks.flatMap(({ amounts }) => Object.keys(amounts)));
   const found: Suspicion[] = [];
   for (const what of names) {
-    const slope = slopeOf(seriesOf(looks, what));
-    if (slope === null || slope.points < LOOKS_MIN) continue;
-    const leastPerConnection = slope.low / perSecond;
-    if (leastPerConnection <= (what.startsWith("bytes:") ? FLOOR_BYTES : FLOOR_COUNT)) continue;
-    found.push({ what, slope, leastPerConnection, slopePerConnection: slope.slope / perSecond });
+    const triples = looks.flatMap(({ opened, connected, amounts }): Triple[] => {
+      const amount = amounts[what];
+      // The gateway's own counts of what is connected are judged as they are.
+      return amount === undefined ? [] : [[opened, amount, what.startsWith("books:") ? 0 : connected]];
+    });
+    if (triples.length < LOOKS_MIN) continue;
+    const slope = slopeBeside(triples);
+    if (slope !== null && slope.low > (what.startsWith("bytes:") ? FLOOR_BYTES : FLOOR_COUNT))
+      found.push({ what, slope });
   }
   return found.sort((a, b) => b.slope.low / b.slope.slope - a.slope.low / a.slope.slope);
 }

@@ -1,6 +1,6 @@
 import { messageOf } from "#base/errors.ts";
 import { readHeapSnapshot } from "../leaks/heap-snapshot.ts";
-import { grownClasses } from "../leaks/snapshot-diff.ts";
+import { growthBetween } from "../leaks/snapshot-diff.ts";
 import type { SnapshotPair } from "./investigation.ts";
 import type { Finding } from "./verdict.ts";
 
@@ -17,11 +17,15 @@ export async function readFindings(pairs: readonly SnapshotPair[]): Promise<Find
   for (const { before, after, connections, suspected } of pairs) {
     const least = Math.max(GROWN_MIN, connections * GROWN_SHARE);
     try {
-      const grown = grownClasses(await readHeapSnapshot(before), await readHeapSnapshot(after), least);
-      findings.push({ suspected, connections, grown, trouble: null });
+      const { holders, classes } = growthBetween(
+        await readHeapSnapshot(before),
+        await readHeapSnapshot(after),
+        least,
+      );
+      findings.push({ suspected, connections, holders, grown: classes, trouble: null });
     } catch (thrown) {
       // Hours of samples are worth more than these.
-      findings.push({ suspected, connections, grown: [], trouble: messageOf(thrown) });
+      findings.push({ suspected, connections, holders: [], grown: [], trouble: messageOf(thrown) });
     }
   }
   return findings;

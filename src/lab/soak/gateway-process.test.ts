@@ -83,8 +83,8 @@ test("lab's door: a certificate is renewed under TLS, and clients that trust bot
   assert.equal(await station.drain(), null);
 });
 
-test("leak detection: a seeded leak (a map entry) is found and named", async () => {
-  await using station = await stationOf("map-entry");
+test("leak detection: a seeded leak (a closure, and the connection that it holds) is found and named by its list", async () => {
+  await using station = await stationOf("closure");
   await station.start(false);
   const { gateway, door } = station;
   assert.ok(gateway !== null && door !== null);
@@ -96,15 +96,15 @@ test("leak detection: a seeded leak (a map entry) is found and named", async () 
   await comeAndGo(door, 1050);
   await gone(gateway);
   await gateway.snapshot(before);
-  await comeAndGo(door, 500);
+  await comeAndGo(door, 200);
   await gone(gateway);
   await gateway.snapshot(afterwards);
-  const pair = { atMs: 0, before, after: afterwards, connections: 500, suspected: [] };
+  const pair = { atMs: 0, before, after: afterwards, connections: 200, suspected: [] };
   const [finding] = await readFindings([pair]);
-  const entries = finding?.grown.find(({ name }) => name === "Object");
-  assert.equal(entries?.retainers[0]?.count, 500);
+  const [holder] = finding?.holders ?? [];
+  assert.equal(holder?.count, 200);
   assert.match(
-    entries?.retainers[0]?.steps.join(" ") ?? "",
-    /\.leaked → Object .entries → Map .table → \(array\) \[\] → Object$/,
+    holder?.steps.join(" ") ?? "",
+    /\.leaked → Object \.closures → Array \[\] → leakedClosure\(\)$/,
   );
 });

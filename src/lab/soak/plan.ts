@@ -16,6 +16,8 @@ export type PhaseKind =
   | "reload"
   /** No faults, no visitors: every witness must have every event, and the books must be empty of others. */
   | "calm"
+  /** Visitors come and go, and links meet no fault. Not in a plan: between two heap snapshots past its end. */
+  | "visits"
   /** SIGTERM, and a new gateway: by plain TCP, or with TLS. */
   | "drain"
   | "drain_to_tls"
@@ -62,6 +64,7 @@ const LENGTHS_MS: Readonly<Record<PhaseKind, readonly [number, number]>> = {
   outage: [4000, 12_000],
   reload: [5000, 8000],
   calm: [4000, 6000],
+  visits: [8000, 8000],
   drain: [10_000, 15_000],
   drain_to_tls: [10_000, 15_000],
   crash: [8000, 12_000],

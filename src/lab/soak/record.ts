@@ -1,5 +1,6 @@
 import type { SeededLeak } from "../leaks/seed-names.ts";
 import type { Broken } from "./checks.ts";
+import type { Lack } from "./extension.ts";
 import type { SnapshotPair } from "./investigation.ts";
 import type { Line, Note, Sample, Totals } from "./sample.ts";
 
@@ -28,6 +29,9 @@ export interface SoakRecord {
   readonly startedAtMs: number;
   readonly tookMs: number;
   readonly isInterrupted: boolean;
+  /** How much of that was past its time, so that growth could be judged, and what it lacked for that at the end. */
+  readonly extendedMs: number;
+  readonly lack: Lack | null;
   readonly lines: readonly Line[];
   readonly totals: Totals;
   readonly broken: readonly Broken[];

@@ -2,17 +2,21 @@ import type { Slope } from "../leaks/regression.ts";
 import { htmlPage, type Part, type Section } from "../report/html.ts";
 import type { Band, Plot, Point } from "../report/plot.ts";
 import { formatElapsed, formatValue, type Unit } from "../report/scale.ts";
+import { LACKS, type Lack } from "./extension.ts";
 import type { SoakRecord } from "./record.ts";
 import type { Sample } from "./sample.ts";
 import type { Verdict } from "./verdict.ts";
 
-const EXAMPLES_SHOWN = 3;
+/** Of each broken promise. What leaks is told by name first, then by what of it shows in memory and elsewhere. */
+const EXAMPLES_SHOWN = 6;
 
 /** The report for people at a terminal. */
 export function textReport(record: SoakRecord, verdict: Verdict): string {
   const facts = factsOf(record, verdict).map(([name, value]) => `  ${name.padEnd(34)}${value}`);
-  const promises = verdict.promises.flatMap(({ text, times, examples }) => [
-    times === 0 ? `  kept    ${text}` : `  BROKEN  ${text}: ${times} times`,
+  const promises = verdict.promises.flatMap(({ promise, text, times, examples }) => [
+    times > 0
+      ? `  BROKEN  ${text}: ${times} times`
+      : `  ${promise === "leaks" && record.lack !== null ? "unsure" : "kept  "}  ${text}`,
     ...examples.slice(0, EXAMPLES_SHOWN).map((example) => `            ${example}`),
   ]);
   return [verdictText(record, verdict), "", ...facts, "", ...promises, ""].join("\n");
@@ -20,8 +24,8 @@ export function textReport(record: SoakRecord, verdict: Verdict): string {
 
 /** The report for programs. */
 export function jsonReport(record: SoakRecord, verdict: Verdict): object {
-  const { settings, startedAtMs, tookMs, isInterrupted, totals } = record;
-  return { ...verdict, settings, startedAtMs, tookMs, isInterrupted, totals };
+  const { settings, startedAtMs, tookMs, extendedMs, lack, isInterrupted, totals } = record;
+  return { ...verdict, settings, startedAtMs, tookMs, extendedMs, lack, isInterrupted, totals };
 }
 
 /** The report as a page: resources, connections and faults on one time axis. */
@@ -94,14 +98,18 @@ export function htmlReport(record: SoakRecord, verdict: Verdict): string {
   });
 }
 
-function verdictText({ isInterrupted }: SoakRecord, { ok, promises }: Verdict): string {
+function verdictText({ isInterrupted, lack }: SoakRecord, { ok, promises }: Verdict): string {
   const broken = promises.filter(({ times }) => times > 0).map(({ promise }) => promise);
-  const text = ok ? "every promise was kept" : `broken: ${broken.join(", ")}`;
+  const kept =
+    lack === null
+      ? "every promise was kept"
+      : "every promise that could be judged was kept; growth could not be";
+  const text = ok ? kept : `broken: ${broken.join(", ")}`;
   return isInterrupted ? `interrupted before its end; until then: ${text}` : text;
 }
 
 function factsOf(
-  { settings, startedAtMs, tookMs, totals }: SoakRecord,
+  { settings, startedAtMs, tookMs, extendedMs, lack, totals }: SoakRecord,
   verdict: Verdict,
 ): [string, string][] {
   const { fleet } = totals;
@@ -110,6 +118,7 @@ function factsOf(
   return [
     ["started", new Date(startedAtMs).toISOString()],
     ["ran for", formatElapsed(tookMs)],
+    ["of that past its time", extensionText(extendedMs, lack)],
     ["turnover of", `${settings.compress} times that; seed ${settings.seed}`],
     ["connections opened / closed", `${count(totals.opened)} / ${count(totals.closed)}`],
     ["as their clients count", `${count(fleet.begun)} begun, ${count(fleet.over)} over`],
@@ -127,6 +136,12 @@ function factsOf(
   ];
 }
 
+function extensionText(extendedMs: number, lack: Lack | null): string {
+  const length = formatElapsed(extendedMs);
+  if (lack !== null) return `${length}; growth could not be judged for lack of ${LACKS[lack]}`;
+  return extendedMs < 1000 ? "none" : `${length}, until growth could be judged and named`;
+}
+
 function slopeText(slope: Slope | null, perSecond: number): string {
   if (slope === null) return "too few samples";
   const hourly = (value: number) => formatValue(value * 3600, "bytes");
@@ -140,25 +155,24 @@ function leakSections({ suspicions, findings }: Verdict): Section[] {
   const parts: Part[] = [
     {
       kind: "table",
-      columns: ["what grew", "a connection", "a second", "95 % from", "to"],
-      rows: suspicions.map(({ what, slopePerConnection, slope }) => [
-        what,
-        slopePerConnection,
-        slope.slope,
-        slope.low,
-        slope.high,
-      ]),
+      columns: ["what grew", "a connection", "95 % from", "to"],
+      rows: suspicions.map(({ what, slope }) => [what, slope.slope, slope.low, slope.high]),
     },
   ];
-  for (const { suspected, connections, grown } of findings) {
+  for (const { suspected, connections, holders, grown } of findings) {
     parts.push({
       kind: "text",
       text:
-        grown.length === 0
+        grown.length + holders.length === 0
           ? `Between two snapshots, ${connections} connections apart, no class grew with them. Suspected had been:`
           : `Between two snapshots, ${connections} connections apart, these grew. Suspected had been:`,
     });
     parts.push({ kind: "lines", lines: suspected });
+    for (const { steps, count, objects, bytes, heaviest } of holders) {
+      const more = `${count} more are held there, with what hangs from them ${objects} objects, ${bytes} bytes:`;
+      const beyond = heaviest.length === 0 ? [] : ["most of it beyond:", ...heaviest];
+      parts.push({ kind: "lines", lines: [more, ...steps, ...beyond] });
+    }
     for (const { name, count, bytes, retainers } of grown) {
       const lines = retainers.flatMap((way) => [`${way.count} more on this way:`, ...way.steps]);
       parts.push({ kind: "lines", lines: [`${name}: ${count} more, ${bytes} bytes of their own`, ...lines] });

@@ -1,13 +1,14 @@
 import type { Clock } from "#base/clock.ts";
 import { messageOf } from "#base/errors.ts";
 import type { Broken } from "./checks.ts";
+import { EXTENSION_MS_MAX, extraPhase, LACKS, type Lack } from "./extension.ts";
 import { Fleet } from "./fleet.ts";
 import { Investigation, type SnapshotPair } from "./investigation.ts";
 import type { Journal } from "./journal.ts";
 import { type Phase, type PhaseKind, planPhases } from "./plan.ts";
 import { Publisher } from "./publisher.ts";
 import type { SoakOptions, SoakSettings } from "./record.ts";
-import type { Note, Totals } from "./sample.ts";
+import { judgedLives, LIFE_MS_MIN, type Note, type Totals } from "./sample.ts";
 import { Station } from "./station.ts";
 import { turnoverPerSecond } from "./turnover.ts";
 import { Upstream } from "./upstream.ts";
@@ -82,8 +83,11 @@ export class Sitting implements AsyncDisposable {
     // A life's first part is compiling code and filling caches.
     this.warmUpMs = Math.max(20_000, Math.min(150_000, settings.durationMs * 0.2));
     this.#sampleMs = Math.min(10_000, Math.max(1000, settings.durationMs / 360));
-    this.#investigation = new Investigation(this.#station, options.dir, this.warmUpMs, (what, text) =>
-      this.#note(what, text),
+    this.#investigation = new Investigation(
+      this.#station,
+      options.dir,
+      { warmUpMs: this.warmUpMs, isShort: settings.durationMs < LIFE_MS_MIN },
+      (what, text) => this.#note(what, text),
     );
     if (last !== undefined) this.#note("resumed", `after ${last.atMs} ms`);
   }
@@ -129,7 +133,12 @@ export class Sitting implements AsyncDisposable {
     return this.#investigation.pairs;
   }
 
-  async run(): Promise<{ isInterrupted: boolean; tookMs: number }> {
+  async run(): Promise<{
+    isInterrupted: boolean;
+    tookMs: number;
+    extendedMs: number;
+    lack: Lack | null;
+  }> {
     await this.#begin(false);
     const { keys } = this.#upstream.feed.events;
     await this.#fleet.begin(
@@ -143,6 +152,9 @@ export class Sitting implements AsyncDisposable {
       if (phase.toMs <= this.#atMs || this.#options.signal.aborted) continue;
       await this.#live(phase);
     }
+    const endMs = this.#atMs;
+    const lack = await this.#extend(endMs + EXTENSION_MS_MAX);
+    const extendedMs = this.#atMs - endMs;
     const isInterrupted = this.#options.signal.aborted;
     if (this.#phase !== "calm") await this.#live({ kind: "calm", fromMs: this.#atMs, toMs: this.#atMs });
     await this.#sample();
@@ -150,7 +162,7 @@ export class Sitting implements AsyncDisposable {
     await this.#fleet.point(null);
     await this.#endLife(() => this.#station.drain());
     this.#note("end", isInterrupted ? "interrupted" : "its time is over");
-    return { isInterrupted, tookMs: this.#atMs };
+    return { isInterrupted, tookMs: this.#atMs, extendedMs, lack };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -160,6 +172,33 @@ export class Sitting implements AsyncDisposable {
   /** Since the run's start. */
   get #atMs(): number {
     return Math.round(this.#clock.monotonicMs() - this.#startMs);
+  }
+
+  /**
+   * How many looks, connections and calms there are in a run's time depends on the machine: goes on until growth can be
+   * judged, and what was suspected has both its snapshots. Answers what is lacking still when it may go on no longer.
+   */
+  async #extend(untilMs: number): Promise<Lack | null> {
+    let told: Lack | null = null;
+    for (;;) {
+      await this.#sampling;
+      const lack = this.#lack();
+      if (lack === null || this.#options.signal.aborted) return lack;
+      if (this.#atMs >= untilMs) {
+        this.#note("extended", `no longer; it still lacks ${LACKS[lack]}`);
+        return lack;
+      }
+      if (lack !== told) this.#note("extended", `it lacks ${LACKS[lack]}`);
+      told = lack;
+      await this.#live(extraPhase(lack, this.#atMs));
+    }
+  }
+
+  #lack(): Lack | null {
+    const samples = this.#journal.lines.filter((line) => line.kind === "sample");
+    if (judgedLives(samples, this.#atMs, this.warmUpMs).length === 0) return "looks";
+    this.#investigation.conclude(this.#atMs);
+    return this.#investigation.lack;
   }
 
   async #live(phase: Phase): Promise<void> {

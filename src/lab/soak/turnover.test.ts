@@ -29,3 +29,10 @@ test("turnover: nobody comes in calm, fewer under TLS, more while connections ch
   assert.ok(turnoverPerSecond({ ...HOUR, isTls: true }) < usual / 2);
   assert.ok(turnoverPerSecond({ ...HOUR, phase: "churn" }) > usual);
 });
+
+test("turnover: a run that goes on past its time lives as usual, whatever came before", () => {
+  const usual = turnoverPerSecond(HOUR);
+  for (const begun of [0, 9_000_000])
+    assert.ok(Math.abs(turnoverPerSecond({ ...HOUR, atMs: 3_600_000 + 5000, begun }) - usual) < 1e-6);
+  assert.equal(turnoverPerSecond({ ...HOUR, atMs: 3_700_000, phase: "calm" }), 0);
+});

@@ -36,8 +36,11 @@ export function turnoverPerSecond({
   isTls,
 }: TurnoverState): number {
   const usual = CONNECTIONS_PER_SECOND * compress;
+  const factor = (FACTORS[phase] ?? 1) * (isTls ? TLS_FACTOR : 1);
+  // Past its time a run makes up for nothing.
+  if (atMs >= durationMs) return usual * factor;
   const wanted = (usual * durationMs) / 1000;
   const leftS = Math.max(1, (durationMs - atMs) / 1000);
   const needed = Math.min(usual * FASTEST_FACTOR, Math.max(0, wanted - begun) / leftS);
-  return needed * (FACTORS[phase] ?? 1) * (isTls ? TLS_FACTOR : 1);
+  return needed * factor;
 }

@@ -58,6 +58,7 @@ export class Upstream implements AsyncDisposable {
   #lastMs: number;
   #timer: Timer | null = null;
   #isOut = false;
+  #isFaultless = false;
 
   private constructor(feed: FaultFeed, proxy: FaultProxy, seed: number, clock: Clock) {
     this.feed = feed;
@@ -100,11 +101,13 @@ export class Upstream implements AsyncDisposable {
   /** How many events a second come to be from now on, and what happens to links, by the phase. */
   async enter(kind: PhaseKind): Promise<void> {
     this.#rate = kind === "calm" ? 0 : RATE * (RATE_FACTORS[kind] ?? 1);
-    this.#badShare = kind === "calm" ? 0 : kind === "storm" ? 0.3 : 0.1;
-    if (kind === "calm") {
+    const wasFaultless = this.#isFaultless;
+    this.#isFaultless = kind === "calm" || kind === "visits";
+    this.#badShare = this.#isFaultless ? 0 : kind === "storm" ? 0.3 : 0.1;
+    if (this.#isFaultless) {
       this.#proxy.script = () => [];
       // Faults that wait for their mark go with their connections.
-      this.#proxy.inject({ do: "reset" });
+      if (!wasFaultless) this.#proxy.inject({ do: "reset" });
     } else {
       const isStorm = kind === "storm";
       this.#proxy.script = seededScript(seededRandom(this.#seed + this.#proxy.stats().opened), {

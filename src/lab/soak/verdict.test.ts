@@ -56,6 +56,8 @@ function recordOf(samples: readonly Sample[], change: Partial<SoakRecord> = {}):
     startedAtMs: 0,
     tookMs: 120_000,
     isInterrupted: false,
+    extendedMs: 0,
+    lack: null,
     lines: [note, ...samples],
     totals: (samples.at(-1) as Sample).totals,
     broken: [],
@@ -100,12 +102,75 @@ test("verdict: what was found in heap snapshots is a leak, with its way from the
     { name: "Timeout", count: 900, bytes: 9, retainers: [{ count: 900, steps: [".a → b", "[] → Timeout"] }] },
   ];
   const record = recordOf(SECONDS.map((second) => sampleAt(second)));
-  const verdict = judge(record, [{ suspected: ["memory"], connections: 1000, grown, trouble: null }]);
+  const verdict = judge(record, [
+    { suspected: ["memory"], connections: 1000, holders: [], grown, trouble: null },
+  ]);
   assert.equal(verdict.ok, false);
   for (const report of [textReport(record, verdict), htmlReport(record, verdict)])
     assert.match(report, /Timeout/);
   assert.match(textReport(record, verdict), /BROKEN {2}nothing grew.*: 1 times/);
   assert.equal(JSON.parse(JSON.stringify(jsonReport(record, verdict))).totals.opened, 11_900);
+});
+
+const DRAGGED = Array.from({ length: 8 }, (_, index) => ({
+  name: `Part${index}`,
+  count: 3000,
+  bytes: 9,
+  retainers: [{ count: 3000, steps: [".a → b", `[] → Part${index}`] }],
+}));
+const HOLDER = {
+  steps: [".leaked → Object", ".closures → Array", "[] → leakedClosure()"],
+  count: 1000,
+  objects: 40_000,
+  bytes: 7_000_000,
+  heaviest: [".connection → Connection"],
+};
+
+test("verdict: the list that holds all of a leak is named first, in every report, however much hangs from it", () => {
+  const grows = (second: number) =>
+    Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`kind${index}`, 20 + second * 100]));
+  const samples = SECONDS.map((second) => {
+    const sample = sampleAt(second);
+    return { ...sample, inside: { ...sample.inside, resources: grows(second) } };
+  });
+  const record = recordOf(samples);
+  const finding = {
+    suspected: ["memory"],
+    connections: 1000,
+    holders: [HOLDER],
+    grown: DRAGGED,
+    trouble: null,
+  };
+  const verdict = judge(record, [finding]);
+  const leaks = verdict.promises.find(({ promise }) => promise === "leaks");
+  const name =
+    /1000 more are held by \.leaked → Object \.closures → Array \[\] → leakedClosure\(\): 7000000 bytes in 40000 objects after 1000 connections/;
+  assert.match(leaks?.examples[0] ?? "", name);
+  assert.match(textReport(record, verdict), name);
+  assert.match(htmlReport(record, verdict), /\.closures → Array/);
+});
+
+test("verdict: memory of a short life that grew is a leak, unless its heap snapshots show that nothing did", () => {
+  const samples = SECONDS.map((second) => sampleAt(second, { heapUsed: 40e6 + second * 20_000 }));
+  const record = recordOf(samples);
+  const finding = { suspected: ["memory"], connections: 1000, holders: [], grown: [], trouble: null };
+  assert.equal(judge(record, []).ok, false);
+  assert.ok(judge(record, [finding]).ok);
+  assert.equal(judge(record, [{ ...finding, trouble: "cut off" }]).ok, false);
+  assert.equal(judge(record, [{ ...finding, holders: [HOLDER] }]).ok, false);
+  const timers = SECONDS.map((second) => sampleAt(second, { timers: 20 + second * 100 }));
+  assert.equal(judge(recordOf(timers), [finding]).ok, false);
+});
+
+test("verdict: a run that could not be judged does not say that nothing grew", () => {
+  const record = recordOf(
+    SECONDS.slice(0, 25).map((second) => sampleAt(second)),
+    { extendedMs: 300_000, lack: "looks" },
+  );
+  const report = textReport(record, judge(record, []));
+  assert.match(report, /every promise that could be judged was kept; growth could not be/);
+  assert.match(report, /unsure {2}nothing grew/);
+  assert.match(report, /past its time +5m.*for lack of enough looks/);
 });
 
 test("checks: books that disagree, a sweep that found something, too much memory and too many links are each told", () => {

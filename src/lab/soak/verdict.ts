@@ -1,15 +1,18 @@
+import type { GrownHolder } from "../leaks/holders.ts";
 import { pooled, type Slope, slopeOf } from "../leaks/regression.ts";
 import type { GrownClass } from "../leaks/snapshot-diff.ts";
 import { type Suspicion, seriesOf, suspicions } from "../leaks/suspicion.ts";
 import { PROMISES, type PromiseName } from "./checks.ts";
 import type { SoakRecord } from "./record.ts";
-import { livesOf, lookOf, type Sample, warmed } from "./sample.ts";
+import { COLLECTED, judgedLives, LIFE_MS_MIN, lengthMs, lookOf, type Sample } from "./sample.ts";
 
 /** What was read in a pair of heap snapshots. */
 export interface Finding {
   readonly suspected: readonly string[];
   /** Opened between the two. */
   readonly connections: number;
+  /** What holds more than it did. A leak shows here as one thing, whatever hangs from it. */
+  readonly holders: readonly GrownHolder[];
   readonly grown: readonly GrownClass[];
   /** Why the snapshots could not be read; null: they were. */
   readonly trouble: string | null;
@@ -37,24 +40,25 @@ export interface Verdict {
   readonly findings: readonly Finding[];
 }
 
-/** Fewer samples of a life are not judged, nor is a short part of the run: how many are connected is no trend. */
-const SAMPLES_MIN = 12;
-const LIFE_MS_MIN = 8 * 60_000;
-const LIFE_SHARE_MIN = 0.4;
-const EXAMPLES_MAX = 10;
+const EXAMPLES_MAX = 20;
 
 /** Judges a run. Pure. */
 export function judge(record: SoakRecord, findings: readonly Finding[]): Verdict {
   const samples = record.lines.filter((line) => line.kind === "sample");
-  const leastMs = Math.min(LIFE_MS_MIN, record.tookMs * LIFE_SHARE_MIN);
-  const lives = livesOf(samples)
-    .map((life) => warmed(life, record.warmUpMs))
-    .filter((life) => life.length >= SAMPLES_MIN && lengthMs(life) >= leastMs);
-  const grown = lives.flatMap((life) => suspicions(life.map(lookOf)));
-  const leaks = [
-    ...grown.map(
-      ({ what, slopePerConnection }) => `${what} grew by ${slopePerConnection.toPrecision(3)} a connection`,
+  const lives = judgedLives(samples, record.tookMs, record.warmUpMs);
+  // Of a short life heap snapshots say more than a slope of all memory: what fills and settles in it is larger than leaks.
+  const isAcquitted =
+    findings.length > 0 &&
+    findings.every(({ holders, grown, trouble }) => holders.length + grown.length === 0 && trouble === null);
+  const grown = lives.flatMap((life) =>
+    suspicions(life.map(lookOf)).filter(
+      ({ what }) => !(isAcquitted && what === COLLECTED && lengthMs(life) < LIFE_MS_MIN),
     ),
+  );
+  // What holds it says the most. A leak of large objects makes dozens of classes and series grow.
+  const leaks = [
+    ...findings.flatMap((finding) => finding.holders.map((one) => holderText(one, finding.connections))),
+    ...grown.map(({ what, slope }) => `${what} grew by ${slope.slope.toPrecision(3)} a connection`),
     ...findings.flatMap(({ trouble }) =>
       trouble === null ? [] : [`something was suspected, and the heap snapshots can't be read: ${trouble}`],
     ),
@@ -69,7 +73,7 @@ export function judge(record: SoakRecord, findings: readonly Finding[]): Verdict
   return {
     ok: promises.every(({ times }) => times === 0),
     promises,
-    memory: slopeOver(lives, (life) => seriesOf(life.map(lookOf), "bytes:collected")),
+    memory: slopeOver(lives, (life) => seriesOf(life.map(lookOf), COLLECTED)),
     resident: slopeOver(lives, (life) =>
       beforeSnapshots(life, record).flatMap(({ lifeMs, outside }) =>
         outside === null ? [] : [[lifeMs / 1000, outside.rssBytes] as const],
@@ -79,6 +83,12 @@ export function judge(record: SoakRecord, findings: readonly Finding[]): Verdict
     suspicions: grown,
     findings,
   };
+}
+
+/** One line that names what nobody empties, and what piles up there. */
+function holderText({ steps, count, objects, bytes, heaviest }: GrownHolder, connections: number): string {
+  const beyond = heaviest.length === 0 ? "" : `; most of it on ${heaviest.join(" ")}`;
+  return `${count} more are held by ${steps.join(" ")}: ${bytes} bytes in ${objects} objects after ${connections} connections${beyond}`;
 }
 
 /** One line that names what leaks: how many more a connection, and what holds them. */
@@ -92,10 +102,6 @@ function slopeOver(
   series: (life: readonly Sample[]) => readonly (readonly [number, number])[],
 ): Slope | null {
   return pooled(lives.map((life) => slopeOf(series(life))).filter((slope) => slope !== null));
-}
-
-function lengthMs(life: readonly Sample[]): number {
-  return (life.at(-1)?.lifeMs ?? 0) - (life[0]?.lifeMs ?? 0);
 }
 
 /** A snapshot takes memory many times the heap's, which the system keeps giving the process. */
