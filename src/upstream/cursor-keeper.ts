@@ -14,6 +14,13 @@ const FEEDS_SPARE_MAX = 256;
 /** Rows that nobody has written for so long are forgotten at the start: no feed replays that much. */
 const FORGET_AFTER_MS = 24 * 3600 * 1000;
 
+export interface CursorKeeperContext {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Default `SAVE_EVERY_MS`. */
+  readonly saveEveryMs?: number;
+}
+
 interface Watched {
   readonly feed: string;
   readonly read: () => ReadonlyMap<string, string>;
@@ -28,6 +35,7 @@ interface Watched {
 export class CursorKeeper implements CursorBook, AsyncDisposable {
   readonly #store: LinkCursorStore;
   readonly #clock: Clock;
+  readonly #saveEveryMs: number;
   readonly #quietLog: QuietLog;
   /** Of feeds that are not open, from the life before or from this one, by feed and key, until they are taken. */
   readonly #loaded = new Map<string, Map<string, string>>();
@@ -35,9 +43,10 @@ export class CursorKeeper implements CursorBook, AsyncDisposable {
   #timer: Timer | null = null;
   #saving: Promise<void> = Promise.resolve();
 
-  private constructor(store: LinkCursorStore, { clock, log }: { clock: Clock; log: Logger }) {
+  private constructor(store: LinkCursorStore, { clock, log, saveEveryMs }: CursorKeeperContext) {
     this.#store = store;
     this.#clock = clock;
+    this.#saveEveryMs = saveEveryMs ?? SAVE_EVERY_MS;
     this.#quietLog = new QuietLog(log, clock);
   }
 
@@ -48,7 +57,7 @@ export class CursorKeeper implements CursorBook, AsyncDisposable {
   static async open(
     store: LinkCursorStore,
     feeds: readonly string[],
-    context: { clock: Clock; log: Logger },
+    context: CursorKeeperContext,
   ): Promise<CursorKeeper> {
     const keeper = new CursorKeeper(store, context);
     await keeper.#attempt(async () => {
@@ -111,7 +120,7 @@ export class CursorKeeper implements CursorBook, AsyncDisposable {
   }
 
   #arm(): void {
-    this.#timer = this.#clock.after(SAVE_EVERY_MS, () => {
+    this.#timer = this.#clock.after(this.#saveEveryMs, () => {
       let isQuiet = true;
       for (const watched of this.#watched) {
         const now = watched.read();

@@ -7,7 +7,7 @@ import { HIGH_WATER_BYTES } from "./simulated-socket.ts";
 import type { World } from "./world.ts";
 
 /** Between two looks at everything that takes longer than a step may, in milliseconds. */
-export const PULSE_MS = 10_000;
+export const PULSE_MS = 20_000;
 
 /** A feed's event must be published so soon while all is well, in milliseconds. */
 const PUBLISHED_MS = 10_000;
@@ -70,7 +70,7 @@ export class Checks {
     for (const feed of life.feedDesk.feeds) this.#retry(feed.name, feed.counters.reconnects.total);
   }
 
-  /** Every ten seconds. */
+  /** Every twenty seconds. */
   pulse(life: GatewayLife, clients: readonly Client[]): void {
     this.step(life);
     for (const client of clients) client.check();

@@ -11,7 +11,7 @@ import type { World } from "./world.ts";
 export interface Door {
   /** The process that runs, or ran last. */
   readonly life: GatewayLife;
-  /** Every life by its epoch, so that a client can be told which one it got. */
+  /** Every life of late by its epoch, so that a client can be told which one it got. */
   readonly lives: ReadonlyMap<string, GatewayLife>;
   readonly scenario: Scenario;
 }

@@ -2,7 +2,7 @@ import type { Chance } from "./chance.ts";
 import type { FeedPlan } from "./scenario.ts";
 import type { World } from "./world.ts";
 
-/** How long a feed that has ids can resume, in milliseconds: longer than any outage of a run. */
+/** How long a feed that has ids can resume, in milliseconds: longer than any outage of a run, but not than a key may go unasked for. */
 const HISTORY_MS = 12 * 3_600_000;
 /** How long after its last trouble a feed's events must come again without fail. */
 export const FEED_CALM_MS = 300_000;
@@ -92,6 +92,12 @@ export class FeedOrigin {
       else high = middle;
     }
     return low;
+  }
+
+  /** Whether it can't send any more what came after the key's event of a number: nobody asked for it for too long. */
+  hasForgotten(key: string, n: number): boolean {
+    const nextAtMs = this.#times.get(key)?.[n];
+    return nextAtMs !== undefined && nextAtMs < this.#world.nowMs - HISTORY_MS;
   }
 
   isRejected(key: string): boolean {

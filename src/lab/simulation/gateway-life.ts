@@ -34,6 +34,8 @@ import type { World } from "./world.ts";
 
 /** Precision of connections' deadlines in a run, in milliseconds: coarser than in earnest, as most of a run is quiet. */
 const TICK_MS = 500;
+/** The same of what is done every second in earnest: old events let go, last event ids written. */
+const IDLE_TICK_MS = 5000;
 
 /** What outlives the gateway's processes. */
 export interface Surroundings {
@@ -152,7 +154,7 @@ export class GatewayLife {
     this.#serve = mercureHandler(this.#desk);
     this.#webSockets = new WebSocketEndpoint(this.#desk);
     this.#sweep = new Sweep({ hub, registry: this.registry, wheel: this.wheel }, { clock, log: this.#log });
-    this.#seconds = new EverySecond(clock.quiet, () => hub.evict());
+    this.#seconds = new EverySecond(clock.quiet, () => hub.evict(), IDLE_TICK_MS);
   }
 
   get isServing(): boolean {
@@ -172,7 +174,7 @@ export class GatewayLife {
     const { world, scenario, store, origins } = this.#around;
     const { clock } = this;
     const log = this.#log;
-    const context = { clock: clock.quiet, log };
+    const context = { clock: clock.quiet, log, saveEveryMs: IDLE_TICK_MS };
     const names = scenario.feeds.map(({ name }) => name);
     this.#keeper = await CursorKeeper.open(store, names, context);
     if (this.#state === "over") return;

@@ -56,7 +56,7 @@ export function scenarioOf(seed: number, cut: Cut = {}): Scenario {
   );
   const count = chance.whole(6, 11);
   const clients = Array.from({ length: count }, (_, at) => clientOf(seed, at, [...topics, ...CHATS]));
-  const intervalMs = chance.pick([30_000, 60_000, 90_000]);
+  const intervalMs = chance.pick([60_000, 90_000, 120_000]);
   return {
     feeds,
     clients: clients.slice(0, cut.clients),
@@ -113,8 +113,8 @@ function feedOf(seed: number, at: number, { addressing, hasIds, items, state }: 
     name,
     hasIds,
     keys: Array.from({ length: count }, (_, key) => `K${key}`),
-    everyMs: chance.between(30_000, 180_000),
-    commentEveryMs: idleTimeoutMs / 3,
+    everyMs: chance.between(40_000, 240_000),
+    commentEveryMs: idleTimeoutMs / 2,
     settings: {
       name,
       urls: [`http://${name}.invalid/events${query}`],

@@ -44,6 +44,8 @@ export interface RunOutcome {
 /** How long after the last fault everybody must be served again, and what nobody wants be forgotten, in milliseconds. */
 const CALM_MS = 900_000;
 const QUIET_MS = 2_400_000;
+/** Lives that are remembered: what was under way to a client when one ended may come minutes later. */
+const LIVES_MAX = 8;
 /** Lateness of what a run shows of its progress, in milliseconds of the run. */
 const PROGRESS_MS = 3_600_000;
 
@@ -58,6 +60,7 @@ class Simulation implements Door {
   readonly world: World;
   readonly scenario: Scenario;
   readonly lives = new Map<string, GatewayLife>();
+  #lifeCount = 0;
   life: GatewayLife;
   readonly #settings: RunSettings;
   readonly #around: Surroundings;
@@ -109,7 +112,7 @@ class Simulation implements Door {
       faults: this.#plan.length,
       connections: this.#clients.reduce((sum, client) => sum + client.connections, 0),
       deliveries: this.#clients.reduce((sum, client) => sum + client.events, 0),
-      lives: this.lives.size,
+      lives: this.#lifeCount,
       published: [...this.#around.origins.values()].reduce((sum, origin) => sum + origin.lastSerial, 0),
     };
   }
@@ -180,8 +183,10 @@ class Simulation implements Door {
       }
     }
     const book = new UpstreamBook(world, resumes);
-    const life = new GatewayLife(this.#around, this.lives.size + 1, book);
+    const life = new GatewayLife(this.#around, ++this.#lifeCount, book);
     this.lives.set(life.hub.epoch, life);
+    const [oldest] = this.lives.keys();
+    if (this.lives.size > LIVES_MAX) this.lives.delete(oldest as string);
     world.time.in(0, () => life.open());
     return life;
   }

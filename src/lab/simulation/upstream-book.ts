@@ -62,6 +62,7 @@ export class UpstreamBook {
       this.#world.note("first", topic, n);
       const before = this.#resumes.get(topic);
       if (before === undefined || n <= before + 1 || origin.rejectedAtMs >= this.#bornMs) return;
+      if (origin.hasForgotten(topic.slice(topic.lastIndexOf("/") + 1), before)) return;
       this.#world.breaks("restart", `${topic} goes on at ${n}; it stood at ${before} in the life before`);
       return;
     }
