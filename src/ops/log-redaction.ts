@@ -51,6 +51,30 @@ export function redactText(text: string): string {
   return cut.replace(JWT, REDACTED).replace(CREDENTIALS, `$1 ${REDACTED}`).replace(WORD, redactUrl);
 }
 
+/** Whether a value is written as it is, but for what its text may hold. */
+export function isPlain(value: unknown): boolean {
+  switch (typeof value) {
+    case "string":
+      return value.length <= TEXT_LENGTH_MAX;
+    case "number":
+    case "boolean":
+    case "undefined":
+      return true;
+    default:
+      return value === null;
+  }
+}
+
+/** Whether a text may hold what is to be taken out. JSON's escapes hide none of it. */
+export function isSuspicious(text: string): boolean {
+  return SUSPICIOUS.test(text);
+}
+
+/** Whether a field of this name never reaches a log line. */
+export function isSecret(name: string): boolean {
+  return SECRET_NAMES.has(name.toLowerCase().replace(/[-_]/g, ""));
+}
+
 function redactMembers(value: object, depth: number): Record<string, unknown> {
   const safe: Record<string, unknown> = {};
   let members = 0;
@@ -95,8 +119,4 @@ function redactUrl(word: string): string {
   const end = bare.indexOf("/", authority);
   const at = bare.lastIndexOf("@", end === -1 ? bare.length : end);
   return at < authority ? bare : `${bare.slice(0, authority)}${REDACTED}${bare.slice(at)}`;
-}
-
-function isSecret(name: string): boolean {
-  return SECRET_NAMES.has(name.toLowerCase().replace(/[-_]/g, ""));
 }

@@ -64,6 +64,29 @@ test("log: no token reaches a line, whether as field, in a text, in a URL, or in
   assert.equal((lines[0] as { err: { cause: { message: string } } }).err.cause.message, "Bearer [redacted]");
 });
 
+test("log: fields that are plain values only lose their secrets as others do", () => {
+  const { log, lines } = capture();
+  const jwt = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl";
+  const one = { user: "anna", note: `sent ${jwt} along`, "Set-Cookie": "a=b", query: "s3cret" };
+  log.info(one, "one");
+  log.info({ user: "anna@example.org", url: "https://u:pw@feed.example/?key=s3cret" }, "two");
+  log.info({ user: "anna", text: "x".repeat(5000), left: undefined, share: Number.NaN, none: null }, "three");
+  log.info({}, "four");
+  const plain = lines.map(({ time, level, ...rest }) => rest);
+  assert.deepEqual(plain, [
+    {
+      user: "anna",
+      note: "sent [redacted] along",
+      "Set-Cookie": "[redacted]",
+      query: "[redacted]",
+      msg: "one",
+    },
+    { user: "anna@example.org", url: "https://[redacted]@feed.example/", msg: "two" },
+    { user: "anna", text: `${"x".repeat(4096)}…`, share: null, none: null, msg: "three" },
+    { msg: "four" },
+  ]);
+});
+
 test("log: a field that refers to itself, is huge, deep, a buffer or a map is cut, not followed", () => {
   const { log, lines } = capture();
   const loop: Record<string, unknown> = {

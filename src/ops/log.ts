@@ -4,7 +4,7 @@
  */
 import { pino } from "pino";
 import type { Logger } from "#base/logger.ts";
-import { redactFields, redactText } from "./log-redaction.ts";
+import { lineOf } from "./log-line.ts";
 
 export const LogLevel = {
   debug: "debug",
@@ -54,28 +54,26 @@ export function openLog(options: LogOptions = {}): Log {
   );
   const output =
     options.destination === undefined ? new StandardError() : new GivenDestination(options.destination);
-  const lines = pino(
-    {
-      level,
-      base: null,
-      formatters: { level: (label) => ({ level: label }), log: redactFields },
-      // `redactFields` has described errors already; pino's own serialiser would take the description for an error.
-      serializers: { err: (described) => described },
-    },
-    output,
-  );
+  const least = LEVELS.indexOf(level);
+  const writer = (of: Exclude<LogLevel, "silent">) =>
+    LEVELS.indexOf(of) < least
+      ? () => {}
+      : (fields: object, message: string) => void output.write(lineOf(of, Date.now(), fields, message));
   return {
     level,
-    debug: (fields, message) => lines.debug(fields, redactText(message)),
-    info: (fields, message) => lines.info(fields, redactText(message)),
-    warn: (fields, message) => lines.warn(fields, redactText(message)),
-    error: (fields, message) => lines.error(fields, redactText(message)),
+    debug: writer("debug"),
+    info: writer("info"),
+    warn: writer("warn"),
+    error: writer("error"),
     get linesDropped() {
       return output.linesDropped;
     },
     close: () => output.close(),
   };
 }
+
+/** From the least serious on. */
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error", "silent"];
 
 /** @throws RangeError for a level that does not exist, naming those that do */
 function parseLogLevel(text: string): LogLevel {
