@@ -69,11 +69,15 @@ function forwardedFor(headers: IncomingMessage["headers"]): string[] {
 
 /** Without port, brackets, zone and the IPv4-in-IPv6 prefix. */
 function plain(text: string): string {
+  if (BARE.test(text)) return text;
   const bare = text.trim();
   const address =
     /^\[([^\]]+)\](?::\d+)?$/.exec(bare)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+)(?::\d+)?$/.exec(bare)?.[1] ?? bare;
   return address.replace(/^::ffff:(?=\d+\.)/i, "").replace(/%.*$/, "");
 }
+
+/** An IPv4 address as most are. */
+const BARE = /^[\d.]+$/;
 
 function blockListOf(trusted: readonly string[]): BlockList {
   const list = new BlockList();

@@ -15,7 +15,7 @@ import { Revocations } from "./revocations.ts";
 import { Sessions } from "./sessions.ts";
 import { type AuthSettings, anonymousOf, type Role, rolesOf } from "./settings.ts";
 import { openSigningKeys, type SigningKeys } from "./signing-keys.ts";
-import { TokenCache } from "./token-cache.ts";
+import { type KnownToken, TokenCache } from "./token-cache.ts";
 import { type IssuerKeys, issuerKeys } from "./trusted-issuers.ts";
 import { WorkGate } from "./work-gate.ts";
 
@@ -111,8 +111,13 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
     this.#cache.clear();
   }
 
-  fromToken(token: string): Promise<Identity> {
-    return this.#counted("token", () => this.#identityOfToken(token));
+  async fromToken(token: string): Promise<Identity> {
+    try {
+      const key = TokenCache.keyOf(token);
+      return this.#unrevoked(this.#cache.find(key) ?? (await this.#verified(token, key)));
+    } catch (error) {
+      throw this.#counting("token", error);
+    }
   }
 
   renewed(identity: Identity): Identity | null {
@@ -190,19 +195,19 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
     return this.#revocations[Symbol.asyncDispose]();
   }
 
-  async #identityOfToken(token: string): Promise<Identity> {
-    const key = TokenCache.keyOf(token);
-    let known = this.#cache.find(key);
-    if (known === null) {
-      const verified = await verifyAccessToken(token, this.#context);
-      known = { identity: this.#identityOf(verified), issuedAtMs: verified.issuedAtMs };
-      this.#cache.remember(key, known, verified.expiresAtMs);
-    }
-    const { sessionId, tokenId } = known.identity;
-    if (this.#revocations.isRevoked({ sessionId, tokenId, issuedAtMs: known.issuedAtMs })) {
+  async #verified(token: string, key: string): Promise<KnownToken> {
+    const verified = await verifyAccessToken(token, this.#context);
+    const known = { identity: this.#identityOf(verified), issuedAtMs: verified.issuedAtMs };
+    this.#cache.remember(key, known, verified.expiresAtMs);
+    return known;
+  }
+
+  #unrevoked({ identity, issuedAtMs }: KnownToken): Identity {
+    const { sessionId, tokenId } = identity;
+    if (this.#revocations.isRevoked({ sessionId, tokenId, issuedAtMs })) {
       throw new AuthError("token_revoked", "the access token was revoked: sign in again");
     }
-    return known.identity;
+    return identity;
   }
 
   #identityOf(verified: VerifiedToken): Identity {
@@ -272,8 +277,12 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
     try {
       return await attempt();
     } catch (error) {
-      if (error instanceof AuthError) this.failures.add(`${method}:${error.code}`);
-      throw error;
+      throw this.#counting(method, error);
     }
+  }
+
+  #counting(method: AuthMethod, error: unknown): unknown {
+    if (error instanceof AuthError) this.failures.add(`${method}:${error.code}`);
+    return error;
   }
 }

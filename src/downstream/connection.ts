@@ -21,7 +21,7 @@ const AGE_SPREAD = 0.25;
 
 /** The sink points back to its connection, so that its listeners are shared functions and not closures. */
 const CONNECTION = Symbol("connection");
-type OwnedSink = ByteSink & { [CONNECTION]?: Connection };
+type OwnedSink = ByteSink & { [CONNECTION]?: Connection | undefined };
 
 /**
  * One downstream client connection, of either transport: its socket, or its stream where it shares one, its byte-bounded
@@ -391,7 +391,8 @@ function onEnd(this: OwnedSink): void {
 
 function onClose(this: OwnedSink): void {
   this[CONNECTION]?.socketClosed();
-  delete this[CONNECTION];
+  // Not deleted: the system would make a dictionary of the socket.
+  this[CONNECTION] = undefined;
 }
 
 function onDrain(this: OwnedSink): void {

@@ -31,7 +31,7 @@ export function takeOverSocket(request: IncomingMessage, response: ServerRespons
       if (event === "close") cleaners.push(listener as (hadError: boolean) => void);
     }
   }
-  for (const clean of cleaners) clean.call(socket, false);
+  cleanUp(cleaners, socket);
   // `http` had put closures of its own here; the prototype's functions are shared.
   socket.on = SocketClass.prototype.on;
   socket.addListener = SocketClass.prototype.addListener;
@@ -42,6 +42,17 @@ export function takeOverSocket(request: IncomingMessage, response: ServerRespons
   // With nobody listening to `data` it is read and dropped, which is how a FIN is seen.
   socket.resume();
   return socket;
+}
+
+/** `http` gives the request up with an error that nobody sees. Its stack would be a good part of a connection's cost. */
+function cleanUp(cleaners: readonly ((hadError: boolean) => void)[], socket: Socket): void {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    for (const clean of cleaners) clean.call(socket, false);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 const LISTENED = ["data", "end", "close", "drain", "error", "timeout", "resume", "pause"] as const;

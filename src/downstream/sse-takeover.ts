@@ -37,7 +37,7 @@ export function takeOver(
  */
 function http1Head(fields: HeadFields): Buffer {
   let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
-  for (const [name, value] of Object.entries(fields)) head += `${name}: ${value}\r\n`;
+  for (const name in fields) head += `${name}: ${fields[name]}\r\n`;
   return Buffer.from(`${head}\r\n`);
 }
 

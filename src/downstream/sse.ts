@@ -135,7 +135,7 @@ function headOf(
   lastEventId: string | null,
 ): Record<string, string> {
   const fields: Record<string, string> = {
-    Date: new Date(desk.clock.nowMs()).toUTCString(),
+    Date: httpDate(desk.clock.nowMs()),
     ...STREAM_HEADERS,
     Link: DISCOVERY_LINK,
     ...(corsHeaders(headers, desk.origins) as Record<string, string>),
@@ -148,5 +148,14 @@ function headOf(
   }
   return fields;
 }
+
+/** Made once a second. */
+function httpDate(nowMs: number): string {
+  const second = Math.floor(nowMs / 1000);
+  if (second !== date.second) date = { second, text: new Date(second * 1000).toUTCString() };
+  return date.text;
+}
+
+let date = { second: Number.NaN, text: "" };
 
 const FIELD_SAFE = /^[^\p{Cc}]+$/u;

@@ -45,8 +45,6 @@ export class WebSocketEndpoint {
    * come back by themselves, as they would not after a close code of the protocol's limits.
    */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // Until somebody else listens an error would end the process.
-    socket.on("error", onError);
     const address = this.#desk.addressOf(request);
     const refusal = this.#refusalOf(request, address);
     if (refusal !== null) {
@@ -64,7 +62,6 @@ export class WebSocketEndpoint {
       delete headers["sec-websocket-extensions"];
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      socket.removeListener("error", onError);
       const deflater = webSocket.extensions.includes(DEFLATE) ? this.#deflater : null;
       new WebSocketConnection(this.#desk, socket as Socket, webSocket, address, deflater);
     });
@@ -78,6 +75,8 @@ export class WebSocketEndpoint {
   }
 
   #refuse(socket: Duplex, refusal: Refusal): void {
+    // Nobody else listens, and an error would end the process.
+    socket.on("error", onError);
     this.#desk.counters.errors.add(refusal);
     const status = REFUSALS[refusal];
     const body = `${refusal}\n`;
@@ -119,7 +118,9 @@ function wantsProtobuf(request: IncomingMessage): boolean {
   const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
   if (offered.includes(PROTOBUF_PROTOCOL) && !offered.includes(JSON_PROTOCOL)) return true;
   const url = request.url ?? "";
-  const query = new URLSearchParams(url.includes("?") ? url.slice(url.indexOf("?")) : "");
+  const mark = url.indexOf("?");
+  if (mark < 0) return false;
+  const query = new URLSearchParams(url.slice(mark));
   return query.get("format") === "protobuf" || query.get("cf_protocol") === "protobuf";
 }
 

@@ -75,17 +75,13 @@ export class Liveness {
 
   /** When something is due next. */
   get nextMs(): number {
-    let next = Number.POSITIVE_INFINITY;
-    for (const time of [
-      this.#connectByMs,
-      this.#pingAtMs,
-      this.#pongByMs,
-      this.#expiresAtMs,
-      this.#idleAtMs,
-    ]) {
-      if (time !== null && time < next) next = time;
-    }
-    return next;
+    return Math.min(
+      this.#connectByMs ?? Number.POSITIVE_INFINITY,
+      this.#pingAtMs ?? Number.POSITIVE_INFINITY,
+      this.#pongByMs ?? Number.POSITIVE_INFINITY,
+      this.#expiresAtMs ?? Number.POSITIVE_INFINITY,
+      this.#idleAtMs ?? Number.POSITIVE_INFINITY,
+    );
   }
 }
 

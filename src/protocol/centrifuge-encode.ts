@@ -4,7 +4,7 @@ import {
   UNSUBSCRIBE_CODES,
   type UnsubscribeCode,
 } from "./centrifuge-codes.ts";
-import { encodeTextFrame, encodeTextFrameOf, payloadOf } from "./websocket-frame.ts";
+import { encodePassingFrame, encodePassingFrameOf, encodeTextFrame, payloadOf } from "./websocket-frame.ts";
 
 /**
  * What the server says in the Centrifuge client protocol, JSON (`client.proto`: Reply, Push). Each function makes a
@@ -44,7 +44,7 @@ export function encodeErrorReply(id: number, error: CentrifugeError, isTemporary
   const { message, temporary: isAlwaysTemporary } = CENTRIFUGE_ERRORS[error];
   const temporary = isTemporary || isAlwaysTemporary;
   const fields = temporary ? { code: error, message, temporary } : { code: error, message };
-  return encodeTextFrame(JSON.stringify({ id, error: fields }));
+  return encodePassingFrame(JSON.stringify({ id, error: fields }));
 }
 
 /** Methods whose results `encodeReply` sends, by their names in `Reply`. */
@@ -60,7 +60,7 @@ export type ReplyMethod =
 
 /** `Reply` with a result. Fields that are undefined are left out, as are a protobuf message's defaults. */
 export function encodeReply(id: number, method: ReplyMethod, result: object): Buffer {
-  return encodeTextFrame(JSON.stringify({ id, [method]: result }));
+  return encodePassingFrame(`{"id":${id},"${method}":${JSON.stringify(result)}}`);
 }
 
 /** `encodeReply` with a last field, `publications`, that is made of what `publicationsIn` gives. None: no such field. */
@@ -81,13 +81,13 @@ export function encodeReplyWithPublications(
     pieces.push(publication);
   });
   pieces.push(Buffer.from("]}}"));
-  return encodeTextFrameOf(pieces);
+  return encodePassingFrameOf(pieces);
 }
 
 /** `Push.unsubscribe`: codes from 2500 on make SDKs subscribe again. */
 export function encodeUnsubscribePush(channel: string, code: UnsubscribeCode): Buffer {
   const { reason } = UNSUBSCRIBE_CODES[code];
-  return encodeTextFrame(JSON.stringify({ push: { channel, unsubscribe: { code, reason } } }));
+  return encodePassingFrame(JSON.stringify({ push: { channel, unsubscribe: { code, reason } } }));
 }
 
 /**

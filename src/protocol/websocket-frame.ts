@@ -5,21 +5,42 @@
 
 const FINAL_TEXT = 0x81;
 
-/** A whole text frame around one payload. */
+/** A whole text frame around one payload, to be shared and kept. */
 export function encodeTextFrame(payload: string): Buffer {
   const bytes = Buffer.byteLength(payload);
-  const headerBytes = textHeaderBytes(bytes);
-  const frame = Buffer.allocUnsafeSlow(headerBytes + bytes);
-  writeTextHeader(frame, bytes);
-  frame.write(payload, headerBytes);
+  return filled(Buffer.allocUnsafeSlow(textHeaderBytes(bytes) + bytes), payload, bytes);
+}
+
+/** The same for one client, gone as soon as it is written: its bytes come from Node's pool. */
+export function encodePassingFrame(payload: string): Buffer {
+  const bytes = Buffer.byteLength(payload);
+  return filled(Buffer.allocUnsafe(textHeaderBytes(bytes) + bytes), payload, bytes);
+}
+
+function filled(frame: Buffer, payload: string, bytes: number): Buffer {
+  frame.write(payload, writeTextHeader(frame, bytes));
   return frame;
 }
 
-/** A whole text frame around a payload that comes in pieces. */
+/** A whole text frame around a payload that comes in pieces, to be shared and kept. */
 export function encodeTextFrameOf(pieces: readonly Buffer[]): Buffer {
+  const bytes = lengthOf(pieces);
+  return filledWith(Buffer.allocUnsafeSlow(textHeaderBytes(bytes) + bytes), pieces, bytes);
+}
+
+/** The same for one client, gone as soon as it is written. */
+export function encodePassingFrameOf(pieces: readonly Buffer[]): Buffer {
+  const bytes = lengthOf(pieces);
+  return filledWith(Buffer.allocUnsafe(textHeaderBytes(bytes) + bytes), pieces, bytes);
+}
+
+function lengthOf(pieces: readonly Buffer[]): number {
   let bytes = 0;
   for (const piece of pieces) bytes += piece.length;
-  const frame = Buffer.allocUnsafeSlow(textHeaderBytes(bytes) + bytes);
+  return bytes;
+}
+
+function filledWith(frame: Buffer, pieces: readonly Buffer[], bytes: number): Buffer {
   let at = writeTextHeader(frame, bytes);
   for (const piece of pieces) at += piece.copy(frame, at);
   return frame;
