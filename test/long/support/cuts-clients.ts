@@ -1,13 +1,13 @@
-import type { Socket } from "node:net";
 import { type Random, seededRandom } from "#base/random.ts";
 import { SystemClock } from "#base/system-clock.ts";
-import { resetSocket } from "#lab/reset-socket.ts";
+import { TimerWheel, WheelTask } from "#base/timer-wheel.ts";
 import { serveCrew } from "./crew-member.ts";
-import type { Note } from "./note.ts";
-import { machineMs } from "./note.ts";
+import { LatencyHistogram } from "./latency-histogram.ts";
+import { machineMs, numberIn } from "./note.ts";
 import { type Beginning, type ClientObserver, Cut, type Door, type RawClient } from "./raw-client.ts";
 import { RawSseClient } from "./raw-sse-client.ts";
 import { RawWebSocketClient } from "./raw-websocket-client.ts";
+import type { Wire } from "./raw-wire.ts";
 import { Receipt } from "./receipt.ts";
 import { holdsWithin } from "./waiting.ts";
 
@@ -22,6 +22,8 @@ export type CutsCommand =
   /** Answers how many have not got a number, as soon as none, at the latest after a time. */
   | { readonly do: "await"; readonly number: number; readonly withinMs: number }
   | { readonly do: "tally" }
+  /** Answers the seconds that it has had of a core, user and kernel. */
+  | { readonly do: "cpu" }
   /** All go. */
   | { readonly do: "leave" };
 
@@ -31,8 +33,10 @@ export interface CutsTally {
   readonly lost: number;
   readonly forgone: number;
   readonly cuts: Readonly<Record<Cut, number>>;
-  /** Those that were to be cut, and were still on their way back. */
+  /** Those that were drawn to be cut and were still on their way back, so that others were drawn. */
   readonly passedOver: number;
+  /** Cuts that were not made, since too many of those drawn were on their way back. */
+  readonly leftOut: number;
   readonly resumed: number;
   /** The last number of each that was told, and when. */
   readonly told: readonly (readonly [last: number, atMs: number])[];
@@ -40,12 +44,17 @@ export interface CutsTally {
   readonly leftHalfClosed: number;
   /** Connections that ended without having been cut, or did not come about, by what was seen. */
   readonly ended: Readonly<Record<string, number>>;
-  /** Milliseconds from coming to being subscribed, of all that came back. */
-  readonly backMs: readonly number[];
+  /** From coming to being subscribed, of all that came back: counts of a `LatencyHistogram`. */
+  readonly back: readonly number[];
   readonly examples: readonly string[];
 }
 
-const TICK_MS = 100;
+/** How often some are cut, so that cuts are spread over the second. */
+const TICK_MS = 20;
+/** How often one is drawn for a cut until one is found that is there. */
+const DRAWS_MAX = 20;
+/** Precision of the times at which clients come back. */
+const WHEEL_MS = 10;
 const AT_ONCE = 100;
 const COME_MS_MAX = 60_000;
 /** When a client that was cut comes back. */
@@ -59,94 +68,98 @@ const CUTS = Object.values(Cut);
 const EXAMPLES_MAX = 5;
 const KINDS_MAX = 20;
 
-interface Member {
-  readonly client: RawClient;
-  readonly receipt: Receipt;
-  cameMs: number;
-  halfClosedMs: number | null;
-}
-
 const clock = new SystemClock();
-const members = new Map<RawClient, Member>();
+const wheel = new TimerWheel(clock, WHEEL_MS);
 let all: Member[] = [];
 let random: Random = Math.random;
 let isCutting = false;
 let isResting = false;
 let isOver = false;
 let longAwayMs = 0;
-const silent = new Set<Socket>();
+/** Silent ones, the first to be ended first. */
+const silent: { readonly wire: Wire; readonly endMs: number }[] = [];
 const seen = {
   cuts: Object.fromEntries(CUTS.map((how) => [how, 0])) as Record<Cut, number>,
   passedOver: 0,
+  leftOut: 0,
   resumed: 0,
   told: [] as [number, number][],
   leftHalfClosed: 0,
   ended: {} as Record<string, number>,
-  backMs: [] as number[],
 };
+const back = new LatencyHistogram();
 
-const observer: ClientObserver = {
-  began(client: RawClient, beginning: Beginning, next: number | null): void {
-    const { receipt, cameMs } = memberOf(client);
+/** One client, its receipt, and the time at which it comes back. */
+class Member extends WheelTask implements ClientObserver {
+  readonly client: RawClient;
+  readonly receipt = new Receipt();
+  cameMs = 0;
+  halfClosedMs: number | null = null;
+
+  constructor(door: Door, token: string, index: number) {
+    super();
+    this.client =
+      index % 2 === 0 ? new RawSseClient(door, token, this) : new RawWebSocketClient(door, token, this);
+  }
+
+  onWheel(): void {
+    come(this);
+  }
+
+  began(_client: RawClient, beginning: Beginning, next: number | null): void {
     if (beginning === "fresh") return;
-    seen.backMs.push(Math.round(clock.monotonicMs() - cameMs));
+    back.record(clock.monotonicMs() - this.cameMs);
     if (beginning === "resumed") seen.resumed++;
     else {
-      seen.told.push([receipt.last, machineMs()]);
-      receipt.tell(next);
+      seen.told.push([this.receipt.last, machineMs()]);
+      this.receipt.tell(next);
     }
-  },
-  noted(client: RawClient, { number }: Note): void {
-    memberOf(client).receipt.take(number);
-  },
-  ended(client: RawClient, why: string): void {
-    const member = memberOf(client);
-    if (member.halfClosedMs === null) count(why);
-    member.halfClosedMs = null;
-    comeBack(member);
-  },
-};
+  }
+
+  noted(_client: RawClient, text: string, start: number): void {
+    this.receipt.take(numberIn(text, start));
+  }
+
+  ended(_client: RawClient, why: string): void {
+    if (this.halfClosedMs === null) count(why);
+    this.halfClosedMs = null;
+    comeBack(this);
+  }
+}
 
 serveCrew<CutsCommand>(async (command) => {
   switch (command.do) {
     case "open":
       random = seededRandom(command.seed);
-      all = command.tokens.map((token, index) => memberWith(command.door, token, index));
+      all = command.tokens.map((token, index) => new Member(command.door, token, index));
       return await comeIn(all);
     case "cut":
       isCutting = true;
       longAwayMs = command.longAwayMs;
-      cutSome(TICK_MS / 1000 / command.oneIn, clock.monotonicMs(), 0);
+      tick(TICK_MS / 1000 / command.oneIn, clock.monotonicMs(), 0);
       return null;
     case "rest":
       isCutting = false;
       isResting = true;
-      for (const member of all) come(member);
+      for (const member of all) {
+        wheel.disarm(member);
+        come(member);
+      }
       return await missing();
     case "await":
       await holdsWithin(clock, command.withinMs, () => behind(command.number) === 0);
       return behind(command.number);
     case "tally":
       return tally();
+    case "cpu":
+      return cpuSeconds();
     case "leave":
       isOver = true;
       for (const { client } of all) client.cut(Cut.reset);
-      for (const socket of silent) resetSocket(socket);
+      endSilent(Number.POSITIVE_INFINITY);
       return null;
   }
 });
-
-function memberWith(door: Door, token: string, index: number): Member {
-  const client =
-    index % 2 === 0 ? new RawSseClient(door, token, observer) : new RawWebSocketClient(door, token, observer);
-  const member: Member = { client, receipt: new Receipt(), cameMs: 0, halfClosedMs: null };
-  members.set(client, member);
-  return member;
-}
-
-function memberOf(client: RawClient): Member {
-  return members.get(client) as Member;
-}
 
 /** Has them come, some at a time. Answers how many did not get in. */
 async function comeIn(those: readonly Member[]): Promise<number> {
@@ -165,19 +178,37 @@ async function missing(): Promise<number> {
   return away();
 }
 
-/** Picks at random among all of them. Those still on their way back are passed over, so a busy machine cuts fewer. */
-function cutSome(share: number, dueMs: number, owed: number): void {
-  if (!isCutting) return;
-  const wanted = owed + all.length * share;
-  for (let index = 0; index < Math.floor(wanted); index++) {
-    const member = all[Math.floor(random() * all.length)] as Member;
-    const how = CUTS[Math.floor(random() * CUTS.length)] as Cut;
-    if (member.client.isUp) cut(member, how);
-    else seen.passedOver++;
-  }
-  endHalfClosed();
+/** Every so often, until all go. @param owed the part of a cut that was left over */
+function tick(share: number, dueMs: number, owed: number): void {
+  if (isOver) return;
+  const wanted = isCutting ? owed + all.length * share : 0;
+  cutSome(Math.floor(wanted));
+  const nowMs = clock.monotonicMs();
+  endHalfClosed(nowMs);
+  endSilent(nowMs);
   const nextMs = dueMs + TICK_MS;
-  clock.after(nextMs - clock.monotonicMs(), () => cutSome(share, nextMs, wanted % 1));
+  clock.after(nextMs - clock.monotonicMs(), () => tick(share, nextMs, wanted % 1));
+}
+
+/**
+ * Picks at random among those that are there: one on its way back is passed over, and another one drawn. Where hardly any
+ * is there a cut is left out, so a machine that is too busy cuts fewer.
+ */
+function cutSome(cuts: number): void {
+  for (let done = 0; done < cuts; done++) {
+    const member = drawn();
+    if (member === null) seen.leftOut++;
+    else cut(member, CUTS[Math.floor(random() * CUTS.length)] as Cut);
+  }
+}
+
+function drawn(): Member | null {
+  for (let draws = 0; draws < DRAWS_MAX; draws++) {
+    const member = all[Math.floor(random() * all.length)] as Member;
+    if (member.client.isUp) return member;
+    seen.passedOver++;
+  }
+  return null;
 }
 
 function cut(member: Member, how: Cut): void {
@@ -187,21 +218,15 @@ function cut(member: Member, how: Cut): void {
     member.client.halfClose();
     return;
   }
-  const socket = member.client.cut(how);
-  if (socket !== null) {
-    silent.add(socket);
-    clock.after(SILENT_MS, () => {
-      silent.delete(socket);
-      resetSocket(socket);
-    });
-  }
+  const wire = member.client.cut(how);
+  if (wire !== null) silent.push({ wire, endMs: clock.monotonicMs() + SILENT_MS });
   comeBack(member);
 }
 
 function comeBack(member: Member): void {
   const isLong = isCutting && random() < LONG_AWAY_SHARE;
   const afterMs = isLong ? longAwayMs : BACK_MS.min + random() * (BACK_MS.max - BACK_MS.min);
-  clock.after(isResting ? BACK_MS.min : afterMs, () => come(member));
+  wheel.arm(member, isResting ? BACK_MS.min : afterMs);
 }
 
 function come(member: Member): void {
@@ -210,8 +235,15 @@ function come(member: Member): void {
   member.client.come();
 }
 
-function endHalfClosed(): void {
-  const deadlineMs = clock.monotonicMs() - HALF_CLOSED_MS_MAX;
+/** The network says that those are gone whose time has come. */
+function endSilent(nowMs: number): void {
+  let ended = 0;
+  while (ended < silent.length && (silent[ended]?.endMs ?? 0) <= nowMs) silent[ended++]?.wire.reset();
+  silent.splice(0, ended);
+}
+
+function endHalfClosed(nowMs: number): void {
+  const deadlineMs = nowMs - HALF_CLOSED_MS_MAX;
   for (const member of all) {
     if (member.halfClosedMs === null || member.halfClosedMs > deadlineMs) continue;
     seen.leftHalfClosed++;
@@ -230,6 +262,11 @@ function count(why: string): void {
   seen.ended[kind] = (seen.ended[kind] ?? 0) + 1;
 }
 
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
 function tally(): CutsTally {
   const sum = (what: (receipt: Receipt) => number) =>
     all.reduce((total, { receipt }) => total + what(receipt), 0);
@@ -239,6 +276,7 @@ function tally(): CutsTally {
     .map(({ client, receipt }) => `${client.transport}: ${JSON.stringify(receipt)}`);
   return {
     ...seen,
+    back: back.counts,
     events: sum(({ events }) => events),
     repeated: sum(({ repeated }) => repeated),
     lost: sum(({ lost }) => lost),

@@ -1,8 +1,9 @@
 import { SystemClock } from "#base/system-clock.ts";
-import { brokenUnlessZero, percentile, type StormResult } from "../upstream-storm/report.ts";
+import { brokenUnlessZero, type StormResult } from "../upstream-storm/report.ts";
 import { Crew } from "./crew.ts";
 import type { CutsCommand, CutsTally } from "./cuts-clients.ts";
 import { CLIENT_ROLE, GatewayProcess, PUBLISHER_ROLE } from "./gateway-process.ts";
+import { LatencyHistogram } from "./latency-histogram.ts";
 import { Publisher } from "./publisher.ts";
 import { holdsWithin, passed } from "./waiting.ts";
 
@@ -59,12 +60,14 @@ heartbeat: { interval: 4s, timeout: 3s }`,
 
   const memoryBefore = gateway.memoryBytes();
   const cpuBefore = gateway.cpuSeconds();
+  const clientsBefore = total(await crew.ask<number>({ do: "cpu" }));
   const cuttingMs = clock.monotonicMs();
   const playing = publisher.play(eventsPerSecond, EVENT_BYTES);
   await crew.ask({ do: "cut", oneIn, longAwayMs: logAgeMs + LONG_AWAY_MS });
   await Promise.race([playing, passed(clock, seconds * 1000)]);
   const cutMs = clock.monotonicMs() - cuttingMs;
   const cpuShare = (gateway.cpuSeconds() - cpuBefore) / (cutMs / 1000);
+  const cpuOfClients = total(await crew.ask<number>({ do: "cpu" })) - clientsBefore;
   const memoryGrown = gateway.memoryBytes() - memoryBefore;
   const notBack = total(await crew.ask<number>({ do: "rest" }));
   publisher.stop();
@@ -81,7 +84,8 @@ heartbeat: { interval: 4s, timeout: 3s }`,
   const sum = (what: (tally: CutsTally) => number) => total(tallies.map(what));
   const cuts = sum((tally) => total(Object.values(tally.cuts)));
   const told = tallies.flatMap((tally) => tally.told);
-  const backMs = tallies.flatMap((tally) => tally.backMs);
+  const back = new LatencyHistogram();
+  for (const tally of tallies) back.add(new LatencyHistogram(tally.back));
   const aimed = clients / oneIn;
   const figures = {
     "clients, half by each transport": clients,
@@ -95,10 +99,14 @@ heartbeat: { interval: 4s, timeout: 3s }`,
     "cuts a second, aimed at": aimed,
     "cuts a second, reached": cuts / (cutMs / 1000),
     "of the clients, % a second": (100 * cuts) / (cutMs / 1000) / clients,
-    "to be cut, still on their way back": sum(({ passedOver }) => passedOver),
-    "milliseconds until subscribed again, median": percentile(backMs, 0.5),
-    "the same, p99": percentile(backMs, 0.99),
+    "drawn to be cut, still on their way back": sum(({ passedOver }) => passedOver),
+    "cuts left out, hardly any being there": sum(({ leftOut }) => leftOut),
+    "milliseconds until subscribed again, median": back.percentileMs(0.5),
+    "the same, p99": back.percentileMs(0.99),
     "gateway's share of a core": cpuShare,
+    "gateway's CPU time per cut, µs, its deliveries and all": (1e6 * cpuShare * (cutMs / 1000)) / cuts,
+    "clients' share of a core": cpuOfClients / (cutMs / 1000),
+    "clients' CPU time per cut, µs": (1e6 * cpuOfClients) / cuts,
     "gateway's memory grown by, MB": memoryGrown / 1e6,
     "came back and resumed": sum(({ resumed }) => resumed),
     "came back and were told": told.length,

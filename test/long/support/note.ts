@@ -29,6 +29,19 @@ export function noteIn(text: string, start: number): Note {
   };
 }
 
+/** The note's number only. */
+export function numberIn(text: string, start: number): number {
+  const mark = text.indexOf('"n":', start);
+  if (mark < 0) throw new Error(`no note: ${text.slice(start, start + 80)}`);
+  let number = 0;
+  for (let at = mark + 4; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) break;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
 function numberAt(text: string, start: number): number {
   return Number.parseFloat(text.slice(start, start + 20));
 }

@@ -1,6 +1,4 @@
-import { connect, type Socket } from "node:net";
-import { resetSocket } from "#lab/reset-socket.ts";
-import type { Note } from "./note.ts";
+import { Wire, type WireOwner } from "./raw-wire.ts";
 
 /** Where clients connect to, and what they subscribe to. */
 export interface Door {
@@ -20,7 +18,8 @@ export type Beginning = "fresh" | "resumed" | "told";
 export interface ClientObserver {
   /** It is subscribed. @param next told: the number from which on everything comes, where the server says so */
   began(client: RawClient, beginning: Beginning, next: number | null): void;
-  noted(client: RawClient, note: Note): void;
+  /** @param text what the note stands in, @param start from where on */
+  noted(client: RawClient, text: string, start: number): void;
   /** The other side ended it, or it could not get in. */
   ended(client: RawClient, why: string): void;
 }
@@ -38,14 +37,13 @@ export const Cut = {
 export type Cut = (typeof Cut)[keyof typeof Cut];
 
 /** One client with one topic on a raw socket, as lean as it can be, so that thousands fit into a process. */
-export abstract class RawClient {
+export abstract class RawClient implements WireOwner {
   readonly token: string;
   abstract readonly transport: "sse" | "websocket";
   protected readonly door: Door;
   protected readonly observer: ClientObserver;
-  #socket: Socket | null = null;
+  #wire: Wire | null = null;
   #isUp = false;
-  #fault = "";
 
   constructor(door: Door, token: string, observer: ClientObserver) {
     this.door = door;
@@ -60,63 +58,65 @@ export abstract class RawClient {
 
   /** Whether it has a connection, ready or not. */
   get isThere(): boolean {
-    return this.#socket !== null;
+    return this.#wire !== null;
   }
 
   /** Connects, and resumes where it was. Nothing while it is there. */
   come(): void {
-    if (this.#socket !== null) return;
-    const socket = connect({ host: this.door.host, port: this.door.port, noDelay: true });
-    this.#socket = socket;
-    this.#fault = "";
-    this.hello();
-    socket.on("data", (bytes: Buffer) => {
-      if (socket === this.#socket) this.take(bytes);
-    });
-    socket.on("error", (error) => {
-      this.#fault = error.message;
-    });
-    socket.on("close", () => {
-      if (socket !== this.#socket) return;
-      this.#gone();
-      this.observer.ended(this, `${this.transport}: ${this.rest()} ${this.#fault}`.trim());
-    });
+    if (this.#wire !== null) return;
+    this.begin();
+    this.#wire = new Wire(this.door.host, this.door.port, this);
   }
 
   /** Goes. What still comes by a half-closed socket is taken; the observer is told when the gateway has ended it. */
   halfClose(): void {
     this.#isUp = false;
-    this.#socket?.end();
+    this.#wire?.halfClose();
   }
 
-  /** Goes at once. Of a silent one the socket is handed over, which the caller ends. */
-  cut(how: Exclude<Cut, "half_closed">): Socket | null {
-    const socket = this.#socket;
-    if (socket === null) return null;
+  /** Goes at once. Of a silent one the wire is handed over, which the caller ends. */
+  cut(how: Exclude<Cut, "half_closed">): Wire | null {
+    const wire = this.#wire;
+    if (wire === null) return null;
     this.#gone();
-    if (how === Cut.destroyed) socket.destroy();
-    else if (how === Cut.reset) resetSocket(socket);
+    if (how === Cut.destroyed) wire.close();
+    else if (how === Cut.reset) wire.reset();
     else {
-      socket.removeAllListeners("data");
-      socket.pause();
-      return socket;
+      wire.fallSilent();
+      return wire;
     }
     return null;
   }
 
   /** Stops reading and stays. */
   stopReading(): void {
-    this.#socket?.pause();
+    this.#wire?.fallSilent();
   }
 
-  /** Writes what the client says first, which waits until it is connected. */
-  protected abstract hello(): void;
-  protected abstract take(bytes: Buffer): void;
+  /** @internal */
+  connected(): void {
+    this.write(this.hello());
+  }
+
+  /** @internal */
+  ended(fault: string): void {
+    this.#gone();
+    this.observer.ended(this, `${this.transport}: ${this.rest()} ${fault}`.trim());
+  }
+
+  /** @internal What came, good within the call only. */
+  abstract take(bytes: Buffer): void;
+
+  /** Forgets what an earlier connection has left. */
+  protected abstract begin(): void;
+  /** What the client says first. */
+  protected abstract hello(): string;
   /** What was not understood, for the report. */
   protected abstract rest(): string;
 
-  protected write(bytes: string | Buffer): void {
-    this.#socket?.write(bytes);
+  /** @param latin1 one character a byte */
+  protected write(latin1: string): void {
+    this.#wire?.write(latin1);
   }
 
   protected began(beginning: Beginning, next: number | null): void {
@@ -125,14 +125,7 @@ export abstract class RawClient {
   }
 
   #gone(): void {
-    this.#socket = null;
+    this.#wire = null;
     this.#isUp = false;
   }
 }
-
-/** What is left of earlier bytes, and what came. */
-export function joined(rest: Buffer, bytes: Buffer): Buffer {
-  return rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
-}
-
-export const NOTHING: Buffer = Buffer.alloc(0);

@@ -1,49 +1,54 @@
-import { noteIn } from "./note.ts";
-import { joined, NOTHING, RawClient } from "./raw-client.ts";
+import { RawClient } from "./raw-client.ts";
 
-const HEAD_END = Buffer.from("\r\n\r\n");
-const BLOCK_END = Buffer.from("\n\n");
+const HEAD_END = "\r\n\r\n";
+const BLOCK_END = "\n\n";
 const EARLIEST = /^mercure-last-event-id: earliest\r?$/im;
 
 /** A client by Mercure. It resumes by `Last-Event-ID`, and is told by `Mercure-Last-Event-ID: earliest`. */
 export class RawSseClient extends RawClient {
   readonly transport = "sse";
+  #request = "";
   #lastEventId = "";
-  #rest: Buffer = NOTHING;
+  /** What came of a block that is not whole. */
+  #rest = "";
   #isInHead = true;
 
-  protected override hello(): void {
-    const { host, port, topic, besides } = this.door;
-    this.#rest = NOTHING;
-    this.#isInHead = true;
-    const query = `match=${topic}${besides === undefined ? "" : `&match=${besides}`}`;
-    const resume = this.#lastEventId === "" ? "" : `Last-Event-ID: ${this.#lastEventId}\r\n`;
-    this.write(
-      `GET /.well-known/mercure?${query} HTTP/1.1\r\nHost: ${host}:${port}\r\n` +
-        `Accept: text/event-stream\r\nAuthorization: Bearer ${this.token}\r\n${resume}\r\n`,
-    );
-  }
-
-  protected override take(bytes: Buffer): void {
+  override take(bytes: Buffer): void {
+    const came = bytes.toString("latin1");
+    const all = this.#rest === "" ? came : this.#rest + came;
     let at = 0;
-    const all = joined(this.#rest, bytes);
     if (this.#isInHead) {
-      const end = all.indexOf(HEAD_END);
       this.#rest = all;
-      if (end < 0 || !this.#readHead(all.toString("latin1", 0, end + 2))) return;
+      const end = all.indexOf(HEAD_END);
+      if (end < 0 || !this.#readHead(all.slice(0, end + 2))) return;
       at = end + HEAD_END.length;
     }
-    for (;;) {
-      const end = all.indexOf(BLOCK_END, at);
-      if (end < 0) break;
-      this.#block(all.toString("latin1", at, end));
+    for (let end = all.indexOf(BLOCK_END, at); end >= 0; end = all.indexOf(BLOCK_END, at)) {
+      this.#block(all, at, end);
       at = end + BLOCK_END.length;
     }
-    this.#rest = all.subarray(at);
+    this.#rest = at === all.length ? "" : all.slice(at);
+  }
+
+  protected override begin(): void {
+    this.#rest = "";
+    this.#isInHead = true;
+  }
+
+  protected override hello(): string {
+    if (this.#request === "") {
+      const { host, port, topic, besides } = this.door;
+      const query = `match=${topic}${besides === undefined ? "" : `&match=${besides}`}`;
+      this.#request =
+        `GET /.well-known/mercure?${query} HTTP/1.1\r\nHost: ${host}:${port}\r\n` +
+        `Accept: text/event-stream\r\nAuthorization: Bearer ${this.token}\r\n`;
+    }
+    const resume = this.#lastEventId === "" ? "" : `Last-Event-ID: ${this.#lastEventId}\r\n`;
+    return `${this.#request}${resume}\r\n`;
   }
 
   protected override rest(): string {
-    return this.#isInHead ? `not let in: ${this.#rest.toString("latin1", 0, 80)}` : "stream ended";
+    return this.#isInHead ? `not let in: ${this.#rest.slice(0, 80)}` : "stream ended";
   }
 
   #readHead(head: string): boolean {
@@ -54,17 +59,17 @@ export class RawSseClient extends RawClient {
     return true;
   }
 
-  #block(block: string): void {
-    let type = "";
+  #block(text: string, start: number, end: number): void {
+    let isTyped = false;
     let data = -1;
-    for (let at = 0; at < block.length; ) {
-      const end = block.indexOf("\n", at);
-      if (block.startsWith("data: ", at)) data = at + 6;
-      else if (block.startsWith("id: ", at))
-        this.#lastEventId = block.slice(at + 4, end < 0 ? undefined : end);
-      else if (block.startsWith("event: ", at)) type = block.slice(at + 7, end < 0 ? undefined : end);
-      at = end < 0 ? block.length : end + 1;
+    for (let at = start; at < end; ) {
+      const found = text.indexOf("\n", at);
+      const lineEnd = found < 0 || found > end ? end : found;
+      if (text.startsWith("data: ", at)) data = at + 6;
+      else if (text.startsWith("id: ", at)) this.#lastEventId = text.slice(at + 4, lineEnd);
+      else if (text.startsWith("event: ", at)) isTyped = true;
+      at = lineEnd + 1;
     }
-    if (type === "" && data >= 0) this.observer.noted(this, noteIn(block, data));
+    if (!isTyped && data >= 0) this.observer.noted(this, text, data);
   }
 }

@@ -1,7 +1,7 @@
 import { SystemClock } from "#base/system-clock.ts";
 import { serveCrew } from "./crew-member.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
-import { machineMs, type Note } from "./note.ts";
+import { machineMs, noteIn } from "./note.ts";
 import { type ClientObserver, Cut, type Door, type RawClient } from "./raw-client.ts";
 import { RawSseClient } from "./raw-sse-client.ts";
 import { RawWebSocketClient } from "./raw-websocket-client.ts";
@@ -43,7 +43,8 @@ const observer: ClientObserver = {
   began(client: RawClient): void {
     last.set(client, 0);
   },
-  noted(client: RawClient, { number, sentMs }: Note): void {
+  noted(client: RawClient, text: string, start: number): void {
+    const { number, sentMs } = noteIn(text, start);
     latencies.record(machineMs() - sentMs);
     const before = last.get(client) ?? 0;
     if (before > 0 && number !== before + 1) wrong++;
