@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeTextFrame, encodeTextFrameOf, payloadOf } from "./websocket-frame.ts";
+import { encodePassingFrameOf, encodeTextFrame, payloadOf } from "./websocket-frame.ts";
 
 test("text frame: the example of RFC 6455, section 5.7, byte for byte", () => {
   assert.deepEqual(encodeTextFrame("Hello"), Buffer.from([0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]));
@@ -23,7 +23,7 @@ test("text frame: lengths count bytes, not characters", () => {
 test("text frame: pieces make the same frame as the whole", () => {
   const whole = encodeTextFrame("ab€".repeat(40));
   const pieces = ["ab€".repeat(13), "", "ab€".repeat(27)].map((piece) => Buffer.from(piece));
-  assert.deepEqual(encodeTextFrameOf(pieces), whole);
+  assert.deepEqual(encodePassingFrameOf(pieces), whole);
 });
 
 test("text frame: its payload is found behind each header size", () => {

@@ -23,7 +23,7 @@ function filled(frame: Buffer, payload: string, bytes: number): Buffer {
 }
 
 /** A whole text frame around a payload that comes in pieces, to be shared and kept. */
-export function encodeTextFrameOf(pieces: readonly Buffer[]): Buffer {
+function encodeTextFrameOf(pieces: readonly Buffer[]): Buffer {
   const bytes = lengthOf(pieces);
   return filledWith(Buffer.allocUnsafeSlow(textHeaderBytes(bytes) + bytes), pieces, bytes);
 }
