@@ -10,12 +10,13 @@ export interface ByteSink {
   readonly writableLength: number;
   /** Set from the write that filled it to the event `drain`. */
   readonly writableNeedDrain: boolean;
+  /** Whether its end was written: nothing can be written behind it. */
+  readonly writableEnded: boolean;
   write(bytes: Buffer): boolean;
   cork(): void;
   uncork(): void;
   /** Ends in order, behind what was written. */
-  end(): unknown;
-  end(bytes: Buffer): unknown;
+  end(bytes?: Buffer): unknown;
   /** Ends now. */
   destroy(): unknown;
   /** Has what comes in read and dropped. */

@@ -337,10 +337,11 @@ export abstract class Connection extends WheelTask implements Flushable {
       sink.destroy();
       return;
     }
-    this.#write(Number.POSITIVE_INFINITY);
-    const goodbye = this.goodbye(reason);
-    if (goodbye === null) sink.end();
-    else sink.end(goodbye);
+    // When the client has said its last, `ws` has ended the socket by now: what would be written gave errors only.
+    if (!sink.writableEnded) {
+      this.#write(Number.POSITIVE_INFINITY);
+      sink.end(this.goodbye(reason) ?? undefined);
+    }
     // Nothing more is read, but the end must be seen, or the socket would wait for its reader for ever.
     sink.resume();
     this.#farewell = this.desk.clock.after(FAREWELL_MS, () => sink.destroy());
