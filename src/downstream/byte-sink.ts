@@ -16,7 +16,8 @@ export interface ByteSink {
   cork(): void;
   uncork(): void;
   /** Ends in order, behind what was written. */
-  end(bytes?: Buffer): unknown;
+  end(): unknown;
+  end(bytes: Buffer): unknown;
   /** Ends now. */
   destroy(): unknown;
   /** Has what comes in read and dropped. */

@@ -10,6 +10,7 @@ import { ConflatedQueue } from "./conflated-queue.ts";
 import type { Desk } from "./desk.ts";
 import type { Flushable } from "./flusher.ts";
 import { SlowVerdict, slowVerdict } from "./slow-consumer.ts";
+import { reasonOfSocketError } from "./socket-error.ts";
 import type { Transport } from "./transport.ts";
 import { WRITE_BYTES_MAX, writeShare } from "./write-share.ts";
 
@@ -340,7 +341,9 @@ export abstract class Connection extends WheelTask implements Flushable {
     // When the client has said its last, `ws` has ended the socket by now: what would be written gave errors only.
     if (!sink.writableEnded) {
       this.#write(Number.POSITIVE_INFINITY);
-      sink.end(this.goodbye(reason) ?? undefined);
+      const goodbye = this.goodbye(reason);
+      if (goodbye === null) sink.end();
+      else sink.end(goodbye);
     }
     // Nothing more is read, but the end must be seen, or the socket would wait for its reader for ever.
     sink.resume();
@@ -355,30 +358,6 @@ const CUT: ReadonlySet<CloseReason> = new Set([
   CloseReason.write_error,
   CloseReason.slow_consumer,
 ]);
-
-/** The reason that a socket's error stands for. */
-function reasonOfSocketError(error: unknown): CloseReason {
-  switch (codeOf(error)) {
-    case "ECONNRESET":
-    case "EPIPE":
-    case "ECONNABORTED":
-    // An HTTP/2 client's RST_STREAM or GOAWAY with an error.
-    case "ERR_HTTP2_STREAM_ERROR":
-    case "ERR_HTTP2_SESSION_ERROR":
-      return CloseReason.connection_reset;
-    case "ERR_HTTP2_ERROR":
-      return CloseReason.bad_request;
-    case "http2_flood":
-      return CloseReason.too_many_requests;
-    case "ETIMEDOUT":
-    case "EHOSTUNREACH":
-    case "ENETUNREACH":
-    case "ENETDOWN":
-      return CloseReason.timed_out;
-    default:
-      return CloseReason.write_error;
-  }
-}
 
 function onError(this: OwnedSink, error: Error): void {
   const reason = reasonOfSocketError(error);
