@@ -119,7 +119,7 @@ export class Checks {
     if (isKeyed && stats.keysWanted !== wanted.size) {
       this.#breaks("books", `${plan.name} wants ${stats.keysWanted} keys; ${wanted.size} have subscribers`);
     }
-    this.#attempts(stats, plan.name, isKeyed);
+    this.#attempts(stats, origin, isKeyed);
     for (const each of topics) {
       const { key, topic } = each;
       if (isKeyed && !wanted.has(each)) {
@@ -146,8 +146,9 @@ export class Checks {
     }
   }
 
-  #attempts(stats: FeedStats, feed: string, isKeyed: boolean): void {
+  #attempts(stats: FeedStats, origin: FeedOrigin, isKeyed: boolean): void {
     const { nowMs } = this.#world;
+    const feed = origin.plan.name;
     const { links, keysWanted, keysLingering, keysQuarantined } = stats;
     for (const { id, state, nextAttemptMs } of links) {
       const isTrying = state === "open" || state === "connecting";
@@ -162,7 +163,8 @@ export class Checks {
     }
     const sinceMs = this.#homelessSinceMs.get(feed) ?? nowMs;
     this.#homelessSinceMs.set(feed, sinceMs);
-    if (nowMs - sinceMs > HOMELESS_MS) {
+    // One that takes no request now can be tried only, apart from others' links.
+    if (nowMs - Math.max(sinceMs, origin.troubledAtMs) > HOMELESS_MS) {
       this.#breaks("attempt", `${feed} has keys on no link: ${placed} of ${keysWanted + keysLingering}`);
     }
   }
