@@ -4,7 +4,7 @@ import { runsOf } from "../simulate/caught.ts";
 import { MUTATIONS } from "../simulate/mutations.ts";
 
 /** Days that break no promise as the house stands. */
-const SEEDS = [1, 2, 3, 5, 8, 10, 14];
+const SEEDS = [1, 2, 3, 5, 8, 16, 25];
 
 test("mutations: the house as it stands breaks no promise with these seeds", () => {
   for (const { seed, broken } of runsOf(null, SEEDS)) assert.equal(broken, null, `seed ${seed}`);

@@ -16,6 +16,9 @@ const HOMELESS_MS = 180_000;
 /** The longest a link may wait, in milliseconds: `Retry-After` of a run, backoff and the breaker's pause. */
 const WAIT_MS_MAX = 120_000;
 
+/** How long a queue may be over its bound at most: the write deadline's, and what it takes to be looked at, in milliseconds. */
+const OVER_BOUND_MS = 180_000;
+
 interface KeyTopic {
   readonly key: string;
   readonly topic: string;
@@ -27,6 +30,8 @@ export class Checks {
   readonly #scenario: Scenario;
   /** Feeds by name, with the topic of each of their keys. */
   readonly #feeds: ReadonlyMap<string, { readonly origin: FeedOrigin; readonly topics: readonly KeyTopic[] }>;
+  /** Connections with more queued than may wait, since when, and how much; by id. */
+  readonly #overBounds = new Map<string, { readonly queuedBytes: number; readonly sinceMs: number }>();
   /** Since when a feed's keys have had no link; by feed. */
   readonly #homelessSinceMs = new Map<string, number>();
   readonly #retries = new Map<string, { count: number; atMs: number }>();
@@ -51,11 +56,8 @@ export class Checks {
     const { limits, log } = this.#scenario;
     const drift = counters.opened.total - counters.closed.total - registry.size;
     if (drift !== 0) this.#breaks("books", `opened less closed is off by ${drift}`);
-    for (const connection of registry) {
-      const { queuedBytes } = connection;
-      if (queuedBytes > limits.queueBytes + QUEUE_SLACK_BYTES) {
-        this.#breaks("bounds", `${queuedBytes} bytes wait for connection ${connection.id}`);
-      }
+    for (const { id, queuedBytes } of registry) {
+      if (queuedBytes > limits.queueBytes + QUEUE_SLACK_BYTES) this.#overBound(id, queuedBytes);
     }
     // What is encoded for a replay counts until the next event or second.
     const { logBytes } = hub.stats();
@@ -68,6 +70,18 @@ export class Checks {
       }
     }
     for (const feed of life.feedDesk.feeds) this.#retry(feed.name, feed.counters.reconnects.total);
+  }
+
+  /**
+   * What one turn brings, such as what was held back for a key that was in doubt, is queued whole, since the client has read
+   * all before. It must not grow, and has to be gone when a client that does not read would be.
+   */
+  #overBound(id: string, queuedBytes: number): void {
+    const { nowMs } = this.#world;
+    const before = this.#overBounds.get(id);
+    if (before === undefined) this.#overBounds.set(id, { queuedBytes, sinceMs: nowMs });
+    else if (queuedBytes > before.queuedBytes || nowMs - before.sinceMs > OVER_BOUND_MS)
+      this.#breaks("bounds", `${queuedBytes} bytes wait for connection ${id}, ${before.queuedBytes} did`);
   }
 
   /** Every twenty seconds. */

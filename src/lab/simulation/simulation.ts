@@ -201,7 +201,10 @@ class Simulation implements Door {
         world.breaks("drain", `the gateway does not end within ${inMs} ms`);
         return;
       }
-      for (const [topic, n] of life.book.entries()) this.#published.set(topic, n);
+      for (const [topic, n] of life.book.entries()) {
+        if (n === null) this.#published.delete(topic);
+        else this.#published.set(topic, n);
+      }
       this.life = this.#begin();
     });
   }

@@ -29,8 +29,9 @@ export class UpstreamBook {
     return this.#places.get(topic)?.n ?? null;
   }
 
-  *entries(): IterableIterator<readonly [string, number]> {
-    for (const [topic, { n }] of this.#places) yield [topic, n];
+  /** The number of each topic's last event in this life; null: a gap was told after it, so that others may be missing. */
+  *entries(): IterableIterator<readonly [string, number | null]> {
+    for (const [topic, { n, mayJump }] of this.#places) yield [topic, mayJump ? null : n];
   }
 
   /** When a gap was last told on the topic, in milliseconds of the run. */
