@@ -58,8 +58,9 @@ export class Checks {
     if (drift !== 0) this.#breaks("books", `opened less closed is off by ${drift}`);
     for (const { id, queuedBytes } of registry) {
       if (queuedBytes > limits.queueBytes + QUEUE_SLACK_BYTES) this.#overBound(id, queuedBytes);
+      else if (this.#overBounds.size > 0) this.#overBounds.delete(id);
     }
-    // What is encoded for a replay counts until the next event or second.
+    // What is encoded for a replay counts until the next event or tick.
     const { logBytes } = hub.stats();
     if (logBytes > 2 * log.bytesMax) this.#breaks("bounds", `the log has ${logBytes} bytes`);
     if (registry.size > limits.connections) this.#breaks("bounds", `${registry.size} connections are open`);
