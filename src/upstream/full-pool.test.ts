@@ -71,11 +71,7 @@ describe("full pool", () => {
 
 describe("full pool, and a key that the feed had rejected", () => {
   test("full pool: with every place taken since, the key is given up and told, and comes in when there is room", async () => {
-    const late = await LateKey.open({
-      path: "/quotes?symbols={key}",
-      key: null,
-      pool: { linksMax: 2, lingerMs: 100 },
-    });
+    const late = await LateKey.openAlone(100);
     await using rig = late.rig;
     rig.feed.want("LATE");
     await rig.until("the rejection", () => rig.feed.stats().keysQuarantined === 1);
@@ -94,11 +90,7 @@ describe("full pool, and a key that the feed had rejected", () => {
   });
 
   test("full pool: what lingers gives way to the key when its time comes", async () => {
-    const late = await LateKey.open({
-      path: "/quotes?symbols={key}",
-      key: null,
-      pool: { linksMax: 2, lingerMs: 600_000 },
-    });
+    const late = await LateKey.openAlone(600_000);
     await using rig = late.rig;
     rig.feed.want("LATE");
     await rig.until("the rejection", () => rig.feed.stats().keysQuarantined === 1);
@@ -154,6 +146,11 @@ class LateKey {
 
   static async open(options: FeedRigOptions): Promise<LateKey> {
     return new LateKey(await FeedRig.open(options));
+  }
+
+  /** With two links of one key each. */
+  static openAlone(lingerMs: number): Promise<LateKey> {
+    return LateKey.open({ path: "/quotes?symbols={key}", key: null, pool: { linksMax: 2, lingerMs } });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Connection } from "#downstream/connection.ts";
 import type { FeedStats } from "#upstream/ports.ts";
 import type { Client } from "./client.ts";
 import { FEED_CALM_MS, type FeedOrigin } from "./feed-origin.ts";
@@ -30,8 +31,11 @@ export class Checks {
   readonly #scenario: Scenario;
   /** Feeds by name, with the topic of each of their keys. */
   readonly #feeds: ReadonlyMap<string, { readonly origin: FeedOrigin; readonly topics: readonly KeyTopic[] }>;
-  /** Connections with more queued than may wait, since when, and how much; by id. */
-  readonly #overBounds = new Map<string, { readonly queuedBytes: number; readonly sinceMs: number }>();
+  /** Connections with more queued than may wait, since when, and how much. */
+  readonly #overBounds = new WeakMap<
+    Connection,
+    { readonly queuedBytes: number; readonly sinceMs: number }
+  >();
   /** Since when a feed's keys have had no link; by feed. */
   readonly #homelessSinceMs = new Map<string, number>();
   readonly #retries = new Map<string, { count: number; atMs: number }>();
@@ -56,9 +60,9 @@ export class Checks {
     const { limits, log } = this.#scenario;
     const drift = counters.opened.total - counters.closed.total - registry.size;
     if (drift !== 0) this.#breaks("books", `opened less closed is off by ${drift}`);
-    for (const { id, queuedBytes } of registry) {
-      if (queuedBytes > limits.queueBytes + QUEUE_SLACK_BYTES) this.#overBound(id, queuedBytes);
-      else if (this.#overBounds.size > 0) this.#overBounds.delete(id);
+    for (const connection of registry) {
+      if (connection.queuedBytes > limits.queueBytes + QUEUE_SLACK_BYTES) this.#overBound(connection);
+      else this.#overBounds.delete(connection);
     }
     // What is encoded for a replay counts until the next event or tick.
     const { logBytes } = hub.stats();
@@ -77,10 +81,11 @@ export class Checks {
    * What one turn brings, such as what was held back for a key that was in doubt, is queued whole, since the client has read
    * all before. It must not grow, and has to be gone when a client that does not read would be.
    */
-  #overBound(id: string, queuedBytes: number): void {
+  #overBound(connection: Connection): void {
     const { nowMs } = this.#world;
-    const before = this.#overBounds.get(id);
-    if (before === undefined) this.#overBounds.set(id, { queuedBytes, sinceMs: nowMs });
+    const { id, queuedBytes } = connection;
+    const before = this.#overBounds.get(connection);
+    if (before === undefined) this.#overBounds.set(connection, { queuedBytes, sinceMs: nowMs });
     else if (queuedBytes > before.queuedBytes || nowMs - before.sinceMs > OVER_BOUND_MS)
       this.#breaks("bounds", `${queuedBytes} bytes wait for connection ${id}, ${before.queuedBytes} did`);
   }
