@@ -51,8 +51,8 @@ const RATIO_MAX = 1.2;
 
 interface SlowPhase {
   readonly latencies: LatencyHistogram;
-  /** Notes of the bulk that were published, before the timing and during it. */
-  readonly bulk: { readonly filling: number; readonly timed: number };
+  /** Notes of the bulk that were published before the timing. */
+  readonly filling: number;
   readonly memoryGrownBytes: number;
   readonly kernelGrownBytes: number;
   readonly queuedBytesMax: number;
@@ -148,11 +148,21 @@ heartbeat: { timeout: ${timeoutMs}ms }`,
     });
   }
 
-  /** The readers alone. @param like its bulk is published all the same, to nobody */
+  /**
+   * The readers alone, and all else as it was with the slow ones: bulk, though to nobody, and looks at the metrics, which
+   * cost the gateway time too.
+   */
   async quietPhase(like: SlowPhase): Promise<LatencyHistogram> {
-    for (let sent = 0; sent < like.bulk.filling; sent++) await this.#publishBulk("filling");
+    for (let sent = 0; sent < like.filling; sent++) {
+      await this.#fill();
+      if ((sent + 1) % BULK_AT_ONCE === 0) await this.#gateway.metrics();
+    }
+    const startedMs = this.#clock.monotonicMs();
     const overMs = await this.#startTiming();
-    for (let sent = 0; sent < like.bulk.timed; sent++) await this.#publishBulk("timed");
+    await this.#publishWhile(async () => {
+      await this.#gateway.metrics();
+      return this.#clock.monotonicMs() < startedMs + like.endedMs;
+    });
     await passed(this.#clock, overMs - this.#clock.monotonicMs());
     return await this.#timed();
   }
@@ -180,11 +190,11 @@ heartbeat: { timeout: ${timeoutMs}ms }`,
     this.#slowOpened += slow;
     await this.#slow.ask({ do: "stop reading" });
 
-    const bulk = { filling: 0, timed: 0 };
+    let filling = 0;
     const closedBefore = this.#slowOpened - slow;
-    for (let last = await look(), isBlocked = false; !isBlocked && bulk.filling < BULK_MAX; ) {
-      for (let sent = 0; sent < BULK_AT_ONCE; sent++) await this.#publishBulk("filling");
-      bulk.filling += BULK_AT_ONCE;
+    for (let last = await look(), isBlocked = false; !isBlocked && filling < BULK_MAX; ) {
+      for (let sent = 0; sent < BULK_AT_ONCE; sent++) await this.#fill();
+      filling += BULK_AT_ONCE;
       const now = await look();
       const open = slow - (now.closed - closedBefore);
       isBlocked = now.queued - last.queued >= BLOCKED_SHARE * BULK_AT_ONCE * BULK_BYTES * open;
@@ -192,23 +202,17 @@ heartbeat: { timeout: ${timeoutMs}ms }`,
     }
     const blockedMs = this.#clock.monotonicMs();
     const overMs = await this.#startTiming();
-    for (let nextBulkMs = blockedMs; (await look()).closed < this.#slowOpened; ) {
-      const nowMs = this.#clock.monotonicMs();
-      if (nowMs > blockedMs + WITHIN_MS) break;
-      if (nowMs >= nextBulkMs) {
-        await this.#bulk.publish(BULK_BYTES);
-        bulk.timed++;
-        nextBulkMs += 1000 / BULK_PER_SECOND.timed;
-      }
-      await passed(this.#clock, LOOK_MS);
-    }
+    await this.#publishWhile(
+      async () =>
+        (await look()).closed < this.#slowOpened && this.#clock.monotonicMs() <= blockedMs + WITHIN_MS,
+    );
     const endedMs = this.#clock.monotonicMs() - blockedMs;
     await passed(this.#clock, overMs - this.#clock.monotonicMs());
     const latencies = await this.#timed();
     await this.#slow.ask({ do: "leave" });
     return {
       latencies,
-      bulk,
+      filling,
       memoryGrownBytes: most.memory - before.memory,
       kernelGrownBytes: most.kernel - before.kernel,
       queuedBytesMax: most.queued,
@@ -241,9 +245,19 @@ heartbeat: { timeout: ${timeoutMs}ms }`,
     return this.#stack.disposeAsync();
   }
 
-  async #publishBulk(pace: keyof typeof BULK_PER_SECOND): Promise<void> {
+  /** One, and the pause of a steady pace before the next. */
+  async #fill(): Promise<void> {
     await this.#bulk.publish(BULK_BYTES);
-    await passed(this.#clock, 1000 / BULK_PER_SECOND[pace]);
+    await passed(this.#clock, 1000 / BULK_PER_SECOND.filling);
+  }
+
+  /** Publishes bulk at the pace of the timed phase, as long as each of its looks says so. */
+  async #publishWhile(look: () => Promise<boolean>): Promise<void> {
+    for (let nextMs = this.#clock.monotonicMs(); await look(); await passed(this.#clock, LOOK_MS)) {
+      if (this.#clock.monotonicMs() < nextMs) continue;
+      await this.#bulk.publish(BULK_BYTES);
+      nextMs += 1000 / BULK_PER_SECOND.timed;
+    }
   }
 
   /** Answers when the phase is over. */
