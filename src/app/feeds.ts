@@ -32,6 +32,9 @@ export class Feeds implements AsyncDisposable {
   readonly #desk: FeedDesk;
   readonly #context: FeedContext;
   #open: readonly OpenFeed[] = [];
+  /** Topics whose feed was taken out, with no other in its place: should one come, what they missed meanwhile is told. */
+  #unfed: ReadonlySet<string> = new Set();
+  #hasClosedSome = false;
   /** Those replaced, until their last socket is gone. */
   readonly #closing = new Set<Promise<void>>();
 
@@ -77,7 +80,7 @@ export class Feeds implements AsyncDisposable {
   #commit(next: readonly OpenFeed[], fresh: readonly OpenFeed[]): readonly string[] {
     const gone = this.#open.filter((open) => !next.includes(open));
     // Asked while they are open: a closed feed holds nothing.
-    const goneOfOneLink = gone.filter(({ feed }) => isOfOneLink(feed));
+    const seen = gone.flatMap(({ feed }) => (isOfOneLink(feed) ? [...feed.topicsSeen()] : []));
     this.#open = next;
     const publicFeeds = next.filter(({ settings }) => settings.access === "public").map(({ feed }) => feed);
     this.#desk.open(
@@ -86,57 +89,61 @@ export class Feeds implements AsyncDisposable {
     );
     // Closed first: from here on nothing comes of the old ones, so nothing comes twice.
     for (const { feed } of gone) this.#close(feed);
-    const isReplacedByOneLink = gone.length > 0 && fresh.some(({ feed }) => isOfOneLink(feed));
-    return this.#handOver(gone, fresh, isReplacedByOneLink ? this.#distrustForgotten(goneOfOneLink) : []);
-  }
-
-  /**
-   * A feed of one link holds its topics whether or not the hub knows them, so that nobody's asking for one begins it
-   * anew. Once it has replaced another, no resume from before is exact for those that the hub doesn't know.
-   *
-   * @returns topics that had events on the links replaced, and that the hub does not know any more
-   */
-  #distrustForgotten(goneOfOneLink: readonly OpenFeed[]): readonly string[] {
-    // Before the gaps are marked: who resumes from after them has heard of all.
-    this.#hub.distrust("unknown");
-    const known = new Set(Array.from(this.#hub.topicNames(), ({ name }) => name));
-    const seen = new Set(goneOfOneLink.flatMap(({ feed }) => [...feed.topicsSeen()]));
-    return [...seen.difference(known)];
+    this.#hasClosedSome ||= gone.length > 0;
+    return this.#handOver(gone, fresh, seen);
   }
 
   /**
    * The new feeds are asked for what is subscribed to; what may have been missed meanwhile is told.
    *
-   * @param forgotten topics that the hub does not know, and that may have missed something as well
+   * @param seen topics that had events on the links for all topics among those gone, whether or not the hub knows them still
    */
   #handOver(
     gone: readonly OpenFeed[],
     fresh: readonly OpenFeed[],
-    forgotten: readonly string[],
+    seen: readonly string[],
   ): readonly string[] {
+    // A link for all topics holds them whether or not the hub knows them, so that nobody's asking for one begins it anew.
+    // Once it has come in place of another feed, be it later, no resume from before is exact for those that the hub does
+    // not know. Before the gaps are marked: who resumes from after them has heard of all.
+    if (this.#hasClosedSome && fresh.some(({ feed }) => isOfOneLink(feed))) this.#hub.distrust("unknown");
     const orphans: string[] = [];
     const homeless: string[] = [];
+    const unfed = new Unfed();
     const gaps = new Map<OpenFeed, string[]>();
-    const unknown = forgotten.map((name) => ({ name, isWanted: false }));
-    for (const { name, isWanted } of [...this.#hub.topicNames(), ...unknown]) {
+    for (const { name, isWanted, isKnown } of this.#topicsWith(seen)) {
       const heir = fresh.find(({ feed }) => feed.topicKey(name) !== null);
       const key = heir?.feed.topicKey(name) ?? "";
       if (isWanted && heir?.feed.want(key) === "full") homeless.push(name);
       const wasFed = gone.some(({ feed }) => feed.topicKey(name) !== null);
-      if (!wasFed) continue;
       // A key that lingered is not taken over, so nobody would release its state.
-      if (heir === undefined || heir.settings.state === "none" || !heir.feed.holds(key)) orphans.push(name);
-      if (heir === undefined) continue;
-      const topics = gaps.get(heir);
-      if (topics === undefined) gaps.set(heir, [name]);
-      else topics.push(name);
+      if (wasFed && (heir === undefined || heir.settings.state === "none" || !heir.feed.holds(key)))
+        orphans.push(name);
+      if (!wasFed && !this.#unfed.has(name)) continue;
+      if (heir === undefined) {
+        unfed.add(name, isKnown);
+      } else if (isKnown || isOfOneLink(heir.feed)) {
+        const topics = gaps.get(heir);
+        if (topics === undefined) gaps.set(heir, [name]);
+        else topics.push(name);
+      }
     }
+    this.#unfed = unfed.topics;
     for (const name of orphans) this.#hub.dropState(name);
     for (const [{ feed, settings }, topics] of gaps) {
       const isPrivate = settings.access === "private";
       this.#context.sink.gap(topics, { feed: feed.name, reason: "replaced", downMs: 0, private: isPrivate });
     }
     return homeless;
+  }
+
+  /** Every topic that the hub knows, and those that it has forgotten, and that may have missed something as well. */
+  #topicsWith(seen: readonly string[]): { name: string; isWanted: boolean; isKnown: boolean }[] {
+    const topics = Array.from(this.#hub.topicNames(), (topic) => ({ ...topic, isKnown: true }));
+    const forgotten = new Set([...this.#unfed, ...seen]);
+    for (const { name } of topics) forgotten.delete(name);
+    for (const name of forgotten) topics.push({ name, isWanted: false, isKnown: false });
+    return topics;
   }
 
   #close(feed: Feed): void {
@@ -146,3 +153,25 @@ export class Feeds implements AsyncDisposable {
     this.#closing.add(closing);
   }
 }
+
+/** Topics without a feed: all that the hub knows, and the latest of the others. */
+class Unfed {
+  readonly #known = new Set<string>();
+  readonly #forgotten = new Set<string>();
+
+  get topics(): ReadonlySet<string> {
+    return this.#forgotten.union(this.#known);
+  }
+
+  add(name: string, isKnown: boolean): void {
+    if (isKnown) {
+      this.#known.add(name);
+      return;
+    }
+    this.#forgotten.add(name);
+    if (this.#forgotten.size > FORGOTTEN_MAX)
+      this.#forgotten.delete(this.#forgotten.keys().next().value as string);
+  }
+}
+
+const FORGOTTEN_MAX = 16_384;

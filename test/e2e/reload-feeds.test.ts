@@ -77,3 +77,38 @@ for (const query of ["v=1", "symbols={keys}"]) {
     assert.equal(await resumed("/chat/1"), cursor, "another's topic resumes as if nothing had been");
   });
 }
+
+for (const query of ["v=1", "symbols={keys}"]) {
+  test(`reload: a feed without ids that is taken out and added again later tells what may be missing, by ?${query}`, async () => {
+    await using feed = await FeedServer.open({ ids: false });
+    const yaml = feedYaml(`${feed.origin}/q?${query}`);
+    await using gateway = await openGateway(yaml);
+    const token = await signIn(gateway);
+    using exact = await new SseClient(gateway.url, "match=/quotes/A", { token }).opened();
+    using never = await new SseClient(gateway.url, "match=/chat/1", { token }).opened();
+    await feed.streaming(query === "v=1" ? "any" : "A");
+    feed.publish("A");
+    await exact.data(1);
+    const cursor = exact.lastEventId;
+    assert.equal(gateway.reload(configOf("")), true);
+    // Another change meanwhile makes nobody forget.
+    assert.equal(gateway.reload(configOf("drain: { timeout: 3s }")), true);
+    assert.equal(exact.events.filter(({ event }) => event === "gap").length, 0, "nothing has come back yet");
+    assert.equal(gateway.reload(configOf(`${yaml}drain: { timeout: 3s }`)), true);
+    await exact.until(() => exact.events.some(({ event }) => event === "gap"));
+    using back = await new SseClient(gateway.url, "match=/quotes/A", { token, lastEventId: cursor }).opened();
+    assert.notEqual(back.header("Mercure-Last-Event-ID"), cursor);
+    using all = await new SseClient(gateway.url, "match_urlpattern=/quotes/*", {
+      token,
+      lastEventId: cursor,
+    }).opened();
+    assert.notEqual(all.header("Mercure-Last-Event-ID"), cursor);
+    gateway.hub.publish({ topics: ["/chat/1"], data: "x" });
+    await never.data(1);
+    assert.deepEqual(
+      never.events.map(({ data }) => data),
+      ["x"],
+      "what was never fed missed nothing",
+    );
+  });
+}
