@@ -6,7 +6,7 @@ import {
   findings,
   SWEEP_KINDS,
   type SweepBooks,
-  type SweepKind,
+  SweepKind,
   SweepMemory,
 } from "./sweep-checks.ts";
 
@@ -26,7 +26,7 @@ const LOGGED_MAX = 10;
  */
 export class Sweep implements Disposable {
   /** What was found and released since the start, by kind. */
-  readonly reclaimed = new Tally<SweepKind>();
+  readonly reclaimed = new Tally(Object.values(SweepKind));
   readonly #books: SweepBooks;
   readonly #clock: Clock;
   readonly #log: Logger;

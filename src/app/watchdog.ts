@@ -40,7 +40,7 @@ export interface WatchdogParts {
  */
 export class Watchdog implements Disposable {
   /** What was done since the start, by measure. */
-  readonly measures = new Tally<"close" | "collect" | "trim" | "shed">();
+  readonly measures = new Tally(["close", "collect", "trim", "shed"]);
   /** Connections that were sent away. */
   shed = 0;
   readonly #parts: WatchdogParts;

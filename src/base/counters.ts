@@ -3,8 +3,13 @@
  * Metrics read them when they are asked. Keys come from closed lists, never from a client.
  */
 export class Tally<Key extends string = string> {
-  readonly #counts = new Map<Key, number>();
+  readonly #counts: Map<Key, number>;
   #total = 0;
+
+  /** @param known keys that are there at zero from the start, so that whoever watches a count sees its first rise */
+  constructor(known: readonly Key[] = []) {
+    this.#counts = new Map(known.map((key) => [key, 0]));
+  }
 
   add(key: Key, by = 1): void {
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + by);

@@ -76,3 +76,17 @@ test("alerts: every metric that a rule looks at is one of the gateway's", () => 
       assert.ok(names.includes(name.replace(/_bucket$/, "")), `${alert}: ${name}`);
   }
 });
+
+test("alerts: counts are there at zero before the first, which `increase` would not see else", async () => {
+  await using gateway = await openGateway();
+  const { text } = await scrape(gateway.url);
+  for (const series of [
+    'sweep_reclaimed_total{kind="subscriber"}',
+    'slow_consumers_total{verdict="disconnect"}',
+    'resumes_total{transport="websocket",outcome="unrecovered"}',
+    'memory_measures_total{measure="shed"}',
+    'connections_closed_total{transport="sse",reason="slow_consumer"}',
+    'events_published_total{source="mercure"}',
+  ])
+    assert.ok(text.includes(`${METRIC_PREFIX}${series} 0\n`), series);
+});

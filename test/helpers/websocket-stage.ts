@@ -23,7 +23,7 @@ export async function stage(options: Partial<TestDeskOptions> = {}): Promise<Sta
     listener,
     dial: (headers, query) => RawWebSocket.dial(listener.port, headers, query),
     connected: () => RawWebSocket.connected(listener.port),
-    ends: () => Object.fromEntries(desk.counters.closed.entries()),
+    ends: () => Object.fromEntries([...desk.counters.closed.entries()].filter(([, count]) => count > 0)),
     async [Symbol.asyncDispose]() {
       await listener[Symbol.asyncDispose]();
       await until("every socket is gone", () => desk.registry.sockets === 0);

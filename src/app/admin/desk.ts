@@ -88,6 +88,7 @@ export class GatewayDesk implements AdminDesk {
     const { sse = 0, websocket = 0 } = views.connections().open;
     const closedByReason: Record<string, number> = {};
     for (const [key, count] of desk.counters.closed.entries()) {
+      if (count === 0) continue;
       const reason = key.slice(key.indexOf(":") + 1);
       closedByReason[reason] = (closedByReason[reason] ?? 0) + count;
     }
