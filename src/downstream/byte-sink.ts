@@ -20,6 +20,8 @@ export interface ByteSink {
   end(bytes: Buffer): unknown;
   /** Ends now. */
   destroy(): unknown;
+  /** Not of a stream, whose TCP connection is tuned by its session. */
+  setKeepAlive?(isOn: boolean, afterMs: number): unknown;
   /** Has what comes in read and dropped. */
   resume(): unknown;
   /** `end`: the client has said its last. What is told of a stream's request, whose end came before, is not heard. */
@@ -28,8 +30,8 @@ export interface ByteSink {
 }
 
 /**
- * Makes a TCP connection fit for events: sent without delay, and given up when nobody has been at the other end for a
- * while.
+ * Makes a TCP connection that many share fit for events: sent without delay, and given up when nobody has been at the
+ * other end for a while.
  *
  * @param keepAliveMs silence after which the operating system asks whether the peer is still there
  */

@@ -59,6 +59,7 @@ export abstract class Connection extends WheelTask implements Flushable {
   #closed: CloseReason | null = null;
   #farewell: Timer | null = null;
   #socketClosed = false;
+  #isKeptAlive = false;
 
   constructor(desk: Desk, sink: ByteSink, transport: Transport, address: string, identity: Identity) {
     super();
@@ -229,6 +230,16 @@ export abstract class Connection extends WheelTask implements Flushable {
   /** A frame as this client is to get it. What is queued has been through it. */
   protected outgoing(frame: Buffer): Buffer {
     return frame;
+  }
+
+  /**
+   * Has the operating system ask, after `heartbeat.interval` of silence, whether the peer is still there. Called when it
+   * has been here for a while: it costs several system calls, and in a storm most are gone again by then.
+   */
+  protected keepAlive(): void {
+    if (this.#isKeptAlive) return;
+    this.#isKeptAlive = true;
+    this.sink.setKeepAlive?.(true, this.desk.heartbeat.intervalMs);
   }
 
   /** The socket takes bytes: a replay may go on. */

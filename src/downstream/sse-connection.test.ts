@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { until } from "../../test/helpers/feed-server.ts";
 import { MercureServer, turn } from "../../test/helpers/mercure-server.ts";
 
 test("heartbeat: repeats the cursor reached, so that a quiet client resumes exactly", async () => {
@@ -12,6 +14,27 @@ test("heartbeat: repeats the cursor reached, so that a quiet client resumes exac
   server.publish("/public/a", "x");
   server.clock.advance(26_000);
   await sse.until(() => sse.body.includes(": heartbeat\nid: #e.11\n\n"));
+});
+
+test("heartbeat: with the first one the operating system begins to watch over the client", {
+  skip: process.platform !== "linux",
+}, async () => {
+  await using server = await MercureServer.open();
+  using sse = await server.client("match=/public/a");
+  // The kernel's own table: the gateway's end, and whether its keep-alive timer runs.
+  const watches = () => {
+    const [from, to] = [sse.socket.remotePort, sse.socket.localPort].map((port) =>
+      (port as number).toString(16).toUpperCase().padStart(4, "0"),
+    );
+    const row = readFileSync("/proc/net/tcp", "latin1").match(
+      new RegExp(`:${from} [0-9A-F]+:${to} 01 \\S+ (\\d\\d):`),
+    );
+    return row?.[1] === "02";
+  };
+  assert.equal(watches(), false);
+  server.clock.advance(26_000);
+  await sse.until(() => sse.body.includes(": heartbeat"));
+  await until("the kernel watches", watches);
 });
 
 test("heartbeat: is a named event where that is asked for", async () => {

@@ -126,6 +126,7 @@ export class SseConnection extends Connection implements EventSink {
   }
 
   override onWheel(): void {
+    this.keepAlive();
     const { clock, heartbeat, hub } = this.desk;
     const { expiresAtMs } = this.identity;
     if (expiresAtMs !== null && clock.nowMs() >= expiresAtMs - EXPIRY_EARLY_MS) {

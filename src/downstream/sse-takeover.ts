@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Http2ServerResponse } from "node:http2";
-import { type ByteSink, tuneSocket } from "./byte-sink.ts";
+import type { ByteSink } from "./byte-sink.ts";
 import { takeOverSocket } from "./socket-takeover.ts";
 
 /** The fields of a response's head, by name. */
@@ -17,18 +17,16 @@ export interface TakenResponse {
  * Takes a request's answer away from the HTTP library, in a later turn than the request's: over HTTP/1.1 its socket, over
  * HTTP/2 its stream.
  *
- * @param keepAliveMs for a socket of its own, see `tuneSocket`
  * @returns null when it can't be had: the client is gone, the answer was begun, or the request has not ended
  */
 export function takeOver(
   request: IncomingMessage,
   response: ServerResponse | Http2ServerResponse,
-  keepAliveMs: number,
 ): TakenResponse | null {
   if (response instanceof Http2ServerResponse) return takeOverStream(request, response);
   const socket = takeOverSocket(request, response);
   if (socket === null) return null;
-  tuneSocket(socket, keepAliveMs);
+  socket.setNoDelay(true);
   return { sink: socket, begin: http1Head };
 }
 

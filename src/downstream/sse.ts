@@ -49,7 +49,7 @@ export async function openStream(
     return;
   }
   const { headers } = request;
-  const taken = takeOver(request, response, desk.heartbeat.intervalMs);
+  const taken = takeOver(request, response);
   if (taken === null) {
     throw new Refusal(
       400,

@@ -1,7 +1,6 @@
 import type { Socket } from "node:net";
 import type { Identity } from "#auth/identity.ts";
 import { CLOSE_REASONS, CloseReason } from "#protocol/close-reason.ts";
-import { tuneSocket } from "./byte-sink.ts";
 import { Connection } from "./connection.ts";
 import type { Desk } from "./desk.ts";
 import { Transport } from "./transport.ts";
@@ -28,7 +27,7 @@ export class WebSocketConnection extends Connection implements SessionClient, So
     deflater: Deflater | null,
   ) {
     super(desk, socket, Transport.websocket, address, desk.authenticator.anonymous);
-    tuneSocket(socket, desk.heartbeat.intervalMs);
+    socket.setNoDelay(true);
     this.#webSocket = webSocket;
     this.#deflater = deflater;
     this.#session = new Session(desk, this);
@@ -92,6 +91,7 @@ export class WebSocketConnection extends Connection implements SessionClient, So
   }
 
   onWheel(): void {
+    this.keepAlive();
     if (this.untilOldMs <= 0) this.close(CloseReason.too_old);
     else if (this.isStalled) this.close(CloseReason.slow_consumer, "it took nothing for heartbeat.timeout");
     else this.#session.onTime();
