@@ -15,7 +15,7 @@ import { Revocations } from "./revocations.ts";
 import { Sessions } from "./sessions.ts";
 import { type AuthSettings, anonymousOf, type Role, rolesOf } from "./settings.ts";
 import { openSigningKeys, type SigningKeys } from "./signing-keys.ts";
-import { type KnownToken, TokenCache } from "./token-cache.ts";
+import { type KnownToken, REMEMBER_MS, REMEMBER_OWN_MS, TokenCache } from "./token-cache.ts";
 import { type IssuerKeys, issuerKeys } from "./trusted-issuers.ts";
 import { WorkGate } from "./work-gate.ts";
 
@@ -49,7 +49,7 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
   readonly #throttle: LoginThrottle;
   readonly #gate: WorkGate;
   readonly #hashCost: HashCost;
-  readonly #cache: TokenCache;
+  readonly #known: Readonly<Record<VerifiedToken["origin"], TokenCache>>;
   readonly #mercure07: boolean;
   /** Verified in place of an unknown user's hash, so that both take the same way and the same time. */
   readonly #decoyHash: string;
@@ -66,6 +66,10 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
   ) {
     this.#users = options.users;
     this.#clock = options.clock;
+    this.#known = {
+      own: new TokenCache(options.clock, REMEMBER_OWN_MS),
+      other: new TokenCache(options.clock, REMEMBER_MS),
+    };
     this.#keys = keys;
     this.#revocations = revocations;
     this.#sessions = new Sessions(options.sessions, revocations, options.clock);
@@ -75,7 +79,6 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
       waitingMax: options.passwordsWaiting ?? 128,
     });
     this.#hashCost = options.hashCost ?? HASH_COST;
-    this.#cache = new TokenCache(options.clock);
     this.#mercure07 = options.mercure07 ?? false;
     this.#decoyHash = decoy;
     this.#settings = options.settings;
@@ -108,13 +111,16 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
     this.#roles = roles;
     this.#anonymous = anonymous;
     this.#context = this.#contextOf(settings);
-    this.#cache.clear();
+    this.#known.own.clear();
+    this.#known.other.clear();
   }
 
   async fromToken(token: string): Promise<Identity> {
     try {
       const key = TokenCache.keyOf(token);
-      return this.#unrevoked(this.#cache.find(key) ?? (await this.#verified(token, key)));
+      return this.#unrevoked(
+        this.#known.own.find(key) ?? this.#known.other.find(key) ?? (await this.#verified(token, key)),
+      );
     } catch (error) {
       throw this.#counting("token", error);
     }
@@ -198,7 +204,7 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
   async #verified(token: string, key: string): Promise<KnownToken> {
     const verified = await verifyAccessToken(token, this.#context);
     const known = { identity: this.#identityOf(verified), issuedAtMs: verified.issuedAtMs };
-    this.#cache.remember(key, known, verified.expiresAtMs);
+    this.#known[verified.origin].remember(key, known, verified.expiresAtMs);
     return known;
   }
 

@@ -2,19 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { VirtualClock } from "#base/virtual-clock.ts";
 import type { Identity } from "./identity.ts";
-import { type KnownToken, TokenCache } from "./token-cache.ts";
+import { type KnownToken, REMEMBER_MS, TokenCache } from "./token-cache.ts";
 
 const known: KnownToken = { identity: { user: "ann" } as Identity, issuedAtMs: 0 };
 const HOUR_MS = 3_600_000;
 
 function cacheOf(max?: number) {
   const clock = new VirtualClock();
-  const cache = new TokenCache(clock, max);
+  const cache = new TokenCache(clock, REMEMBER_MS, max);
   const remember = (key: string, leftMs = HOUR_MS) => cache.remember(key, known, clock.nowMs() + leftMs);
   return { clock, cache, remember };
 }
 
-test("token cache: a token is known for a minute at most, and never past its own end", () => {
+test("token cache: a token is known for so long at most, and never past its own end", () => {
   const { clock, cache, remember } = cacheOf();
   remember("long");
   remember("short", 5000);

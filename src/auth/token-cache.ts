@@ -7,8 +7,13 @@ import type { Identity } from "./identity.ts";
  * circle a smaller cache would remember none. Some 300 bytes each.
  */
 const REMEMBERED_MAX = 32_768;
-/** How long at most, in milliseconds: an issuer that withdraws a key is believed after this. */
-const REMEMBER_MS = 60_000;
+/** How long a trusted issuer's token is remembered at most, in milliseconds: one that withdraws a key is believed after this. */
+export const REMEMBER_MS = 60_000;
+/**
+ * The same for a token of our own, whose keys are not withdrawn while we run: all the life that it has by default, so that
+ * clients that were connected for long and come back together cost no signatures either.
+ */
+export const REMEMBER_OWN_MS = 15 * 60_000;
 
 export interface KnownToken {
   readonly identity: Identity;
@@ -22,13 +27,18 @@ export interface KnownToken {
  */
 export class TokenCache {
   readonly #clock: Clock;
+  readonly #rememberMs: number;
   readonly #max: number;
   /** In the order of their coming, which is nearly that of their ends. */
   readonly #known = new Map<string, KnownToken & { untilMs: number }>();
 
-  /** @param max most tokens remembered; default 32,768 */
-  constructor(clock: Clock, max = REMEMBERED_MAX) {
+  /**
+   * @param rememberMs how long at most
+   * @param max most tokens remembered; default 32,768
+   */
+  constructor(clock: Clock, rememberMs: number, max = REMEMBERED_MAX) {
     this.#clock = clock;
+    this.#rememberMs = rememberMs;
     this.#max = max;
   }
 
@@ -54,7 +64,7 @@ export class TokenCache {
     // Taken out first, so that it stands last again.
     this.#known.delete(key);
     this.#forget(nowMs, this.#max - 1);
-    const untilMs = Math.min(expiresAtMs, nowMs + REMEMBER_MS);
+    const untilMs = Math.min(expiresAtMs, nowMs + this.#rememberMs);
     this.#known.set(key, { identity, issuedAtMs, untilMs });
   }
 
