@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, connect as dial, type Server, type Socket } from "node:net";
+import { Duplex } from "node:stream";
 import { after, before, test } from "node:test";
 import type { Identity } from "#auth/identity.ts";
 import { silentLogger } from "#base/logger.ts";
 import { SystemClock } from "#base/system-clock.ts";
 import { TimerWheel } from "#base/timer-wheel.ts";
+import type { HubEvent } from "#hub/hub.ts";
 import { CloseReason } from "#protocol/close-reason.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionRegistry } from "./connection-registry.ts";
@@ -254,4 +256,49 @@ test("connection: opened minus closed is what is open, and nothing is armed when
   assert.equal(counters.opened.total - counters.closed.total, 0);
   assert.equal(registry.size, 0);
   assert.equal(wheel.size, 0);
+});
+
+test("conflate: what was queued before a client fell behind leaves before what waits behind it, in pieces as well", async () => {
+  const written: string[] = [];
+  let take: (() => void) | null = null;
+  const socket = new Duplex({
+    allowHalfOpen: true,
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      written.push(chunk.toString("latin1", 0, 2));
+      if (take === null) done();
+      else take = done;
+    },
+  });
+  const states = new Map<string, { sequence: number; topics: [string]; frame: () => Buffer; data: string }>();
+  const conflating = {
+    ...desk,
+    limits: { queueBytes: 4 * 1024 * 1024, connectionAgeMs: null },
+    slowConsumer: "conflate",
+    hub: { stateOf: (topic: string) => states.get(topic) ?? null },
+  } as unknown as Desk;
+  const connection = new PlainConnection(conflating, socket as Socket);
+  const deliver = (sequence: number, bytes: number) => {
+    const frame = Buffer.from(`#${sequence}`.padEnd(bytes, "."));
+    const event = { sequence, topics: ["/t"] as [string], frame: () => frame, data: "" };
+    states.set("/t", event);
+    connection.deliverLive(frame, event as unknown as HubEvent, "/t");
+  };
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  take = () => {};
+  // More than is written at once, so that the small one goes alone when the socket takes bytes again.
+  deliver(1, 300_000);
+  deliver(2, 10_000);
+  deliver(3, 300_000);
+  await turn();
+  assert.deepEqual(written, ["#1"]);
+  deliver(4, 200);
+  const taken = take;
+  take = null;
+  taken();
+  for (let turns = 0; turns < 10 && written.length < 4; turns++) await turn();
+  assert.deepEqual(written, ["#1", "#2", "#3", "#4"]);
+  connection.close(CloseReason.shutdown);
+  socket.destroy();
+  await registry.empty();
 });

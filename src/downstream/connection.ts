@@ -190,7 +190,7 @@ export abstract class Connection extends WheelTask implements Flushable {
     this.#scheduled = false;
     if (this.#closed !== null) return;
     if (this.#blockedSinceMs === null) {
-      this.#write();
+      this.#writeOn();
       if (this.#closed === null && this.#blockedSinceMs === null) this.onWritable();
     } else if (this.#verdict(false) === SlowVerdict.disconnect) {
       this.close(CloseReason.slow_consumer, "its queue reached limits.queueBytes");
@@ -266,6 +266,14 @@ export abstract class Connection extends WheelTask implements Flushable {
     });
   }
 
+  /** Writes what is queued, then what waits behind: where the queue's rest has to wait for the next turn, that does too. */
+  #writeOn(): void {
+    this.#write();
+    if (this.#behind === null || this.#queue.length > 0 || this.#blockedSinceMs !== null) return;
+    this.#catchUp(this.#behind);
+    if (this.sink.writableNeedDrain) this.#block();
+  }
+
   /** Writes what waited behind, piece by piece: no more than the socket likes at a time. */
   #catchUp(behind: ConflatedQueue): void {
     const { sink } = this;
@@ -325,11 +333,7 @@ export abstract class Connection extends WheelTask implements Flushable {
     this.#blockedSinceMs = null;
     if (this.#closed !== null) return;
     // Written from here and not at the turn's end: the bytes have waited long enough.
-    this.#write();
-    if (this.#behind !== null && this.#blockedSinceMs === null) {
-      this.#catchUp(this.#behind);
-      if (this.sink.writableNeedDrain) this.#block();
-    }
+    this.#writeOn();
     if (this.#closed === null && this.#blockedSinceMs === null) this.onWritable();
   }
 

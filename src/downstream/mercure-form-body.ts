@@ -39,9 +39,11 @@ function readBody(request: IncomingMessage, bytesMax: number, budget: BodyBudget
       if (bytes > bytesMax) {
         chunks = null;
         if (bytes > DROPPED_BYTES_MAX + bytesMax) tooLarge();
+      } else if (chunks === null) {
+        // Refused already. What was held has been given back, so nothing more may be taken.
       } else if (budget.take(chunk.length)) {
         heldBytes += chunk.length;
-        chunks?.push(chunk);
+        chunks.push(chunk);
       } else {
         chunks = null;
         reject(new Refusal(503, "busy", "too many bodies are under way; try again", { retryAfterS: 1 }));
