@@ -13,6 +13,8 @@ export interface SessionClient {
   readonly identity: Identity;
   /** Why it ended; null while it is open. */
   readonly closed: CloseReason | null;
+  /** Bytes that wait for it, here and in its socket. */
+  readonly queuedBytes: number;
   /** Queues a frame that is no event. */
   enqueue(frame: Buffer): void;
   /** Queues an event's frame. */
@@ -23,7 +25,7 @@ export interface SessionClient {
   identify(identity: Identity): void;
   /** The session's time changed: pings, expiry. */
   rearm(): void;
-  /** Has the session's `replay` called as soon as the socket takes bytes. */
+  /** Has the session's `goOn` called as soon as the socket takes bytes, in a later turn. */
   requestReplay(): void;
   /** Events of the topic are missing: unsubscribes it so that the client subscribes anew. */
   loseTopic(topic: string): void;

@@ -197,7 +197,7 @@ test("channels: a long resume goes on in pushes, with live events behind it, non
   const got = offsets(subscribe.publications);
   for (let asked = 0; asked < client.replaysAsked; asked++) {
     fill(desk, "/quotes/A", 1);
-    client.session.replay();
+    client.session.goOn();
     got.push(...pushed(client.said()));
   }
   fill(desk, "/quotes/A", 3);
@@ -215,9 +215,9 @@ test("channels: a reply's publications are bounded in bytes", async () => {
     subscribe: { channel: "/quotes/A", recover: true, epoch: "life1", offset: 0 },
   });
   assert.equal(subscribe.publications.length, 7);
-  client.session.replay();
+  client.session.goOn();
   assert.equal(client.said().length, 7);
-  client.session.replay();
+  client.session.goOn();
   assert.equal(client.said().length, 6);
 });
 
@@ -230,7 +230,7 @@ test("channels: several long resumes take turns", async () => {
     });
   }
   const turns = Array.from({ length: 4 }, () => {
-    client.session.replay();
+    client.session.goOn();
     return [...new Set(client.said().map((push) => push.push.channel))];
   });
   assert.deepEqual(turns, [["/quotes/A"], ["/quotes/B"], ["/quotes/A"], ["/quotes/B"]]);
@@ -241,7 +241,7 @@ test("channels: a resume that the log overtakes ends in code 2500, not in a gap"
   fill(desk, "/quotes/A", 1000);
   await client.ask({ subscribe: { channel: "/quotes/A", recover: true, epoch: "life1", offset: 0 } });
   fill(desk, "/quotes/A", 5000);
-  client.session.replay();
+  client.session.goOn();
   assert.deepEqual(client.said(), [
     { push: { channel: "/quotes/A", unsubscribe: { code: 2500, reason: "insufficient state" } } },
   ]);
@@ -255,7 +255,7 @@ test("channels: to unsubscribe stops a replay", async () => {
   fill(desk, "/quotes/A", 1000);
   await client.ask({ subscribe: { channel: "/quotes/A", recover: true, epoch: "life1", offset: 0 } });
   await client.ask({ unsubscribe: { channel: "/quotes/A" } });
-  client.session.replay();
+  client.session.goOn();
   assert.deepEqual(client.said(), []);
 });
 

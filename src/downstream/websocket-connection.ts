@@ -113,6 +113,6 @@ export class WebSocketConnection extends Connection implements SessionClient, So
   }
 
   protected override onWritable(): void {
-    this.#session.replay();
+    this.#session.goOn();
   }
 }

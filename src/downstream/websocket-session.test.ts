@@ -53,6 +53,46 @@ test("session: what waits behind connect is bounded", async () => {
   assert.equal(client.closed, CloseReason.too_many_requests);
 });
 
+test("attack: a message of small commands with large replies is answered as the client takes them, in order", async () => {
+  const { client, desk } = await trader({ limits: { queueBytes: 100_000 } });
+  for (let n = 0; n < 20; n++) desk.hub.publish({ topics: ["/quotes/A"], data: `"${"x".repeat(4000)}"` });
+  const ask = (id: number) => ({ id, history: { channel: "/quotes/A", limit: -1 } });
+  const ids = Array.from({ length: 40 }, (_, index) => 100 + index);
+  client.counts = true;
+  client.send(...ids.map(ask));
+  const answered = client.said().map(({ id }) => id);
+  assert.ok(answered.length < 3, `${answered.length} replies at once`);
+  while (answered.length < ids.length) {
+    const before = answered.length;
+    client.queuedBytes = 0;
+    client.session.goOn();
+    answered.push(...client.said().map(({ id }) => id));
+    assert.ok(answered.length > before && answered.length - before < 3);
+  }
+  assert.deepEqual(answered, ids);
+  assert.equal(client.closed, null);
+});
+
+test("session: a client's commands leave others their turn, and pongs do not wait behind them", async () => {
+  const { client, clock } = await trader();
+  client.send(
+    ...Array.from({ length: 200 }, (_, index) => ({
+      id: 100 + index,
+      unsubscribe: { channel: "/quotes/A" },
+    })),
+  );
+  assert.equal(client.said().length, 64 - 1, "connect was the first one of this turn");
+  assert.ok(client.replaysAsked > 0, "it is to be gone on with");
+  clock.advance(26_000);
+  client.session.onTime();
+  client.send({});
+  clock.advance(26_000);
+  client.session.onTime();
+  assert.equal(client.closed, null, "its pong was heard");
+  for (let turns = 0; turns < 3; turns++) client.session.goOn();
+  assert.equal(client.said().filter(({ unsubscribe }) => unsubscribe !== undefined).length, 200 - 63);
+});
+
 test("session: what is not offered is declined, and send asks for nothing", async () => {
   const { client, desk } = await trader();
   assert.equal((await client.ask({ rpc: { method: "x" } })).error.code, 108);

@@ -14,8 +14,15 @@ import { Liveness } from "./websocket-liveness.ts";
 import { history, presence } from "./websocket-queries.ts";
 import { connect, refresh, type SignIn } from "./websocket-sign-in.ts";
 
-/** How often `limits.requestBytes` may wait behind a command that is being checked. */
+/** How often `limits.requestBytes` may wait behind a command that is being checked, or for the client to take replies. */
 const WAITING_MESSAGES_MAX = 2;
+/**
+ * Commands of a client in one turn of the event loop. A message holds thousands, each of which may look at every
+ * subscriber of a topic; others have their turn in between.
+ */
+const TURN_COMMANDS_MAX = 64;
+/** The share of `limits.queueBytes` that may wait for the client before its next command is performed. */
+const QUEUE_SHARE = 0.25;
 /** Errors of a client in a second, on average, and at once beside one for each subscriber that it may have. */
 const ERRORS_PER_SECOND = 1;
 const ERRORS_AT_ONCE = 50;
@@ -29,7 +36,8 @@ const COMMANDS_AT_ONCE_S = 10;
  *     connecting ──connect──> checking ──> connected ──refresh──> checking ──> connected
  *                                 └──> failed: one chance a connection; any further command ends it
  *
- * While credentials are checked, commands wait, so that they are answered in order.
+ * While credentials are checked, commands wait, so that they are answered in order. They wait as well while much waits for
+ * the client: a small command may have a large reply, and a message of them would fill its queue many times over.
  */
 export class Session {
   readonly #desk: Desk;
@@ -42,6 +50,8 @@ export class Session {
   #isChecking = false;
   #waiting: Command[] = [];
   #waitingBytes = 0;
+  /** Commands performed since the socket last took bytes. */
+  #performed = 0;
 
   constructor(desk: Desk, client: SessionClient) {
     this.#desk = desk;
@@ -61,22 +71,22 @@ export class Session {
 
   /** A whole message came. */
   receive(message: string): void {
-    if (this.#isChecking) {
+    if (this.#isHeld || this.#waiting.length > 0) {
       this.#waitingBytes += message.length;
       if (this.#waitingBytes > WAITING_MESSAGES_MAX * this.#desk.limits.requestBytes) {
-        this.#client.close(CloseReason.too_many_requests, "too much sent while credentials were checked");
+        this.#client.close(CloseReason.too_many_requests, "too much sent while its commands waited");
         return;
       }
     }
+    let isTooMuch = false;
     for (const command of parseCommands(message)) {
-      if (command.kind !== "pong" && !this.#isInTime()) {
-        this.#client.close(CloseReason.too_many_requests, "limits.commandsPerSecond is reached");
-        return;
-      }
-      if (this.#isChecking) this.#waiting.push(command);
-      else this.#perform(command);
-      if (this.#client.closed !== null) return;
+      isTooMuch = command.kind !== "pong" && !this.#isInTime();
+      if (isTooMuch) break;
+      if (command.kind === "pong" && this.#phase === "connected") this.#pong();
+      else this.#waiting.push(command);
     }
+    this.#performWaiting();
+    if (isTooMuch) this.#client.close(CloseReason.too_many_requests, "limits.commandsPerSecond is reached");
   }
 
   /** Time passed: performs what is due. */
@@ -115,8 +125,10 @@ export class Session {
     return false;
   }
 
-  /** The socket takes bytes. */
-  replay(): void {
+  /** The socket takes bytes: goes on with commands that wait, and with what is replayed. */
+  goOn(): void {
+    this.#performed = 0;
+    this.#performWaiting();
     this.#channels.replay();
   }
 
@@ -146,6 +158,28 @@ export class Session {
       commandsPerSecond,
       COMMANDS_AT_ONCE_S * commandsPerSecond + subscribersPerConnection,
     );
+  }
+
+  /** Whether the next command has to wait. */
+  get #isHeld(): boolean {
+    return (
+      this.#isChecking ||
+      this.#performed >= TURN_COMMANDS_MAX ||
+      this.#client.queuedBytes > QUEUE_SHARE * this.#desk.limits.queueBytes
+    );
+  }
+
+  /** Performs commands in their order, as long as none has to wait. */
+  #performWaiting(): void {
+    const waiting = this.#waiting;
+    let done = 0;
+    while (done < waiting.length && this.#client.closed === null && !this.#isHeld) {
+      this.#performed++;
+      this.#perform(waiting[done++] as Command);
+    }
+    waiting.splice(0, done);
+    if (waiting.length === 0) this.#waitingBytes = 0;
+    else if (!this.#isChecking && this.#client.closed === null) this.#client.requestReplay();
   }
 
   #perform(command: Command): void {
@@ -228,14 +262,7 @@ export class Session {
     this.#isChecking = false;
     if (this.#client.closed !== null) return;
     this.#conclude(id, outcome);
-    this.#waitingBytes = 0;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const command of waiting) {
-      if (this.#client.closed !== null) return;
-      if (this.#isChecking) this.#waiting.push(command);
-      else this.#perform(command);
-    }
+    this.#performWaiting();
   }
 
   #conclude(id: number, outcome: SignIn): void {

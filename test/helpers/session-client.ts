@@ -18,6 +18,7 @@ export class TestClient implements SessionClient {
   closed: CloseReason | null = null;
   detail: string | undefined;
   replaysAsked = 0;
+  queuedBytes = 0;
   readonly session: Session;
   #said: Reply[] = [];
   #id = 0;
@@ -28,7 +29,11 @@ export class TestClient implements SessionClient {
     this.session = new Session(desk, this);
   }
 
+  /** Whether what is said waits, until the test says otherwise. */
+  counts = false;
+
   enqueue(frame: Buffer): void {
+    if (this.counts) this.queuedBytes += frame.length;
     assert.equal(this.closed, null, "nothing is said after the end");
     this.#said.push(JSON.parse(payloadOf(frame).toString()));
   }
