@@ -152,12 +152,17 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
       await attempt.succeeded();
       // Told only to whoever knows the password.
       if (user.disabled) throw new AuthError("disabled", "this user is disabled");
-      await this.#renewHash(user, password);
       const role = this.#roleOf(user);
+      const passwordHash = await this.#renewedHash(user, password);
       const { refreshToken, sessionId } = await this.#sessions.begin(
         user.name,
         this.#settings.refreshTokenTtlMs,
       );
+      // An operator who has changed the user meanwhile has ended the sessions that were there, and this one was not.
+      if (!(await this.#isUnchanged({ ...user, passwordHash }, password))) {
+        await this.#sessions.end(sessionId, user.name);
+        throw new AuthError("wrong_credentials", "this user was changed during the sign-in: sign in again");
+      }
       return this.#sessionFor(user, role, sessionId, refreshToken);
     });
   }
@@ -202,7 +207,10 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
   }
 
   async #verified(token: string, key: string): Promise<KnownToken> {
-    const verified = await verifyAccessToken(token, this.#context);
+    const context = this.#context;
+    const verified = await verifyAccessToken(token, context);
+    // Other settings came into force while an issuer's keys were fetched: it may be trusted no more.
+    if (context !== this.#context) return this.#verified(token, key);
     const known = { identity: this.#identityOf(verified), issuedAtMs: verified.issuedAtMs };
     this.#known[verified.origin].remember(key, known, verified.expiresAtMs);
     return known;
@@ -257,12 +265,28 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
     );
   }
 
-  /** A hash of other cost than today's is made anew while the password is at hand. */
-  async #renewHash(user: UserRecord, password: string): Promise<void> {
-    if (!isOutdated(user.passwordHash, this.#hashCost)) return;
+  /** Whether the user is still there as it was, and the password still good: another sign-in may have renewed its hash. */
+  async #isUnchanged({ name, passwordHash, role }: UserRecord, password: string): Promise<boolean> {
+    const now = await this.#users.find(name);
+    if (now === null || now.disabled || now.role !== role) return false;
+    if (now.passwordHash === passwordHash) return true;
+    return (await this.#gate.run(() => verifyPassword(password, now.passwordHash))) ?? false;
+  }
+
+  /** A hash of other cost than today's is made anew while the password is at hand. Answers the one that holds then. */
+  async #renewedHash({ name, passwordHash }: UserRecord, password: string): Promise<string> {
+    if (!isOutdated(passwordHash, this.#hashCost)) return passwordHash;
     const hashing = this.#gate.run(() => hashPassword(password, this.#hashCost));
-    if (hashing === null) return;
-    await this.#users.update(user.name, { passwordHash: await hashing }, this.#clock.nowMs());
+    if (hashing === null) return passwordHash;
+    const renewed = await hashing;
+    // Not in place of a new password that was set meanwhile.
+    const isRenewed = await this.#users.update(
+      name,
+      { passwordHash: renewed },
+      this.#clock.nowMs(),
+      passwordHash,
+    );
+    return isRenewed ? renewed : passwordHash;
   }
 
   #contextOf(settings: AuthSettings): TokenContext {

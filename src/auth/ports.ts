@@ -19,11 +19,16 @@ export interface UserStore {
   list(page: { limit: number; after?: string }): Promise<UserRecord[]>;
   /** False: the name is taken, and nothing changed. */
   add(user: UserRecord): Promise<boolean>;
-  /** False: no such user. */
+  /**
+   * False: no such user, and nothing changed.
+   *
+   * @param ifHash only as long as this is its password's hash
+   */
   update(
     name: string,
     change: Partial<Pick<UserRecord, "passwordHash" | "role" | "disabled">>,
     updatedMs: number,
+    ifHash?: string,
   ): Promise<boolean>;
   /** False: no such user. The user's sessions stay, to be revoked. */
   remove(name: string): Promise<boolean>;

@@ -44,7 +44,15 @@ export async function connect(desk: Desk, client: SessionClient, command: Of<"co
   const { login, password } = data;
   return attempt(async () => {
     const session = await desk.authenticator.login(login, password, { address: client.address });
-    const refusal = admit(desk, client, session.identity);
+    // Whoever ends the user's sessions between the two finds no connection of this one yet.
+    const refusal =
+      desk.authenticator.renewed(session.identity) === null
+        ? ({
+            kind: "ended",
+            reason: CloseReason.invalid_token,
+            detail: "revoked during the sign-in",
+          } as const)
+        : admit(desk, client, session.identity);
     if (refusal === null) return accept(client, session.identity, { ...pings, data: sessionFields(session) });
     await forget(desk, client, session.identity);
     return refusal;

@@ -40,8 +40,9 @@ export class UserTable implements UserStore {
     name: string,
     change: Partial<Pick<UserRecord, "passwordHash" | "role" | "disabled">>,
     updatedMs: number,
+    ifHash?: string,
   ): Promise<boolean> {
-    const result = await this.#db
+    const update = this.#db
       .updateTable("users")
       .set({
         updated_ms: updatedMs,
@@ -49,8 +50,9 @@ export class UserTable implements UserStore {
         ...(change.role === undefined ? {} : { role: change.role }),
         ...(change.disabled === undefined ? {} : { disabled: Number(change.disabled) }),
       })
-      .where("name", "=", name)
-      .executeTakeFirst();
+      .where("name", "=", name);
+    const limited = ifHash === undefined ? update : update.where("password_hash", "=", ifHash);
+    const result = await limited.executeTakeFirst();
     return result.numUpdatedRows === 1n;
   }
 

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import type { RevocationFilter } from "#auth/identity.ts";
 import { hashPassword } from "#auth/passwords.ts";
 import { FROM, openAuth, SETTINGS } from "./opened.ts";
@@ -223,6 +227,76 @@ test("disable, remove, passwd: end every session of the user, as if another proc
       const again = await auth.authenticator.login("ada", "a better horse", FROM);
       assert.equal((await auth.authenticator.fromToken(again.accessToken)).user, "ada");
     }
+  }
+});
+
+for (const act of ["disable", "remove", "setPassword", "setRole"] as const) {
+  test(`attack, a sign-in under way: ${act} ends it as it ends those before`, async () => {
+    await using auth = await openAuth();
+    const { sessions, users } = auth.storage;
+    const add = sessions.add.bind(sessions);
+    // The password has been checked, and the session is about to be there.
+    sessions.add = async (session) => {
+      if (act === "setPassword") await auth.accounts.setPassword("ada", "a better horse");
+      else if (act === "setRole") await users.update("ada", { role: "admin" }, 0);
+      else await auth.accounts[act]("ada");
+      await add(session);
+    };
+    await assert.rejects(auth.authenticator.login("ada", "correct horse", FROM), {
+      code: "wrong_credentials",
+    });
+    const left = await sessions.listOf("ada", 10);
+    assert.equal(left.filter(({ revokedMs }) => revokedMs === null).length, 0);
+  });
+}
+
+test("login: a hash that another sign-in renews meanwhile is no change of the password", async () => {
+  await using auth = await openAuth();
+  const { sessions, users } = auth.storage;
+  const add = sessions.add.bind(sessions);
+  const renewed = await hashPassword("correct horse", { memory: 64, passes: 1, parallelism: 1 });
+  sessions.add = async (session) => {
+    await users.update("ada", { passwordHash: renewed }, 0);
+    await add(session);
+  };
+  assert.equal((await auth.authenticator.login("ada", "correct horse", FROM)).role, "trader");
+});
+
+test("attack, an issuer that is taken out while its keys are fetched: its token is refused, then and later", async () => {
+  const { publicKey, privateKey } = await generateKeyPair("ES256");
+  const jwk = { ...(await exportJWK(publicKey)), kid: "k", alg: "ES256" };
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  const server = createServer((_request, response) => {
+    asked.resolve();
+    void answer.promise.then(() => response.end(JSON.stringify({ keys: [jwk] })));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    const jwksUri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const trusted = { issuer: "https://issuer.example", jwksUri, audience: "hub" };
+    await using auth = await openAuth({ settings: { ...SETTINGS, trustedIssuers: [trusted] } });
+    const nowS = Math.floor(auth.clock.nowMs() / 1000);
+    const token = await new SignJWT({ client_id: "c", authorization_details: [] })
+      .setProtectedHeader({ alg: "ES256", typ: "at+jwt", kid: "k" })
+      .setIssuer(trusted.issuer)
+      .setAudience(trusted.audience)
+      .setSubject("eve")
+      .setJti("j")
+      .setIssuedAt(nowS)
+      .setExpirationTime(nowS + 3600)
+      .sign(privateKey);
+    const checking = auth.authenticator.fromToken(token);
+    await asked.promise;
+    auth.authenticator.reconfigure(SETTINGS);
+    answer.resolve();
+    await assert.rejects(checking, { code: "invalid_token" });
+    await assert.rejects(auth.authenticator.fromToken(token), { code: "invalid_token" });
+    auth.authenticator.reconfigure({ ...SETTINGS, trustedIssuers: [trusted] });
+    assert.equal((await auth.authenticator.fromToken(token)).user, "eve", "it was a good one before");
+  } finally {
+    server.closeAllConnections();
+    server.close();
   }
 });
 

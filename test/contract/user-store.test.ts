@@ -57,6 +57,17 @@ for (const adapter of ADAPTERS) {
       assert.equal(await opened.storage.users.update("nobody", { role: "x" }, 1), false);
     });
 
+    test("update: of a user whose password has changed meanwhile it changes nothing where that is asked", async () => {
+      await opened.storage.users.add(user("grace"));
+      const { passwordHash } = user("grace");
+      const update = (hash: string, ifHash: string) =>
+        opened.storage.users.update("grace", { passwordHash: hash }, 1_767_225_700_000, ifHash);
+      assert.equal(await update("other", "not the hash"), false);
+      assert.equal((await opened.storage.users.find("grace"))?.passwordHash, passwordHash);
+      assert.equal(await update("other", passwordHash), true);
+      assert.equal((await opened.storage.users.find("grace"))?.passwordHash, "other");
+    });
+
     test("remove: the user is gone, and a second removal says so", async () => {
       await opened.storage.users.add(user("kurt"));
       assert.equal(await opened.storage.users.remove("kurt"), true);
