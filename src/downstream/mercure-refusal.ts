@@ -18,6 +18,7 @@ export const RefusalCode = {
   user_connection_limit: "user_connection_limit",
   address_connection_limit: "address_connection_limit",
   connection_rate: "connection_rate",
+  pattern_limit: "pattern_limit",
   no_subscription: "no_subscription",
   server_error: "server_error",
 } as const;
@@ -40,6 +41,7 @@ export const REFUSALS: Readonly<Record<RefusalCode, string>> = {
   user_connection_limit: "200 and a reconnection time: `limits.connectionsPerUser` is reached",
   connection_rate: "200 and a reconnection time: `limits.connectionsPerSecond` is reached",
   address_connection_limit: "200 and a reconnection time: `limits.connectionsPerAddress` is reached",
+  pattern_limit: "200 and a reconnection time: too many patterns that are costly to match are subscribed to",
   no_subscription: "404: no active subscription has this path",
   server_error: "500, for a stream 200 and a reconnection time: a fault of the gateway",
 };

@@ -48,6 +48,10 @@ export async function openStream(
     refuseSoftly(desk, request, response, verdict);
     return;
   }
+  if (!desk.hub.hasRoomFor(wanted.matchers)) {
+    refuseSoftly(desk, request, response, "patterns");
+    return;
+  }
   const { headers } = request;
   const taken = takeOver(request, response);
   if (taken === null) {
@@ -71,7 +75,7 @@ export function refuseSoftly(
   desk: Desk,
   request: IncomingMessage,
   response: ServerResponse,
-  verdict: NonNullable<AdmissionVerdict> | "server_error",
+  verdict: NonNullable<AdmissionVerdict> | "patterns" | "server_error",
 ): void {
   const window = verdict === "draining" ? RETRY_DRAINING_MS : RETRY_FULL_MS;
   const retryMs = window.min + desk.random() * (window.max - window.min);
@@ -85,6 +89,7 @@ const REFUSAL_OF = {
   connectionsPerUser: "user_connection_limit",
   connectionsPerAddress: "address_connection_limit",
   connectionsPerSecond: "connection_rate",
+  patterns: "pattern_limit",
   server_error: "server_error",
 } as const;
 

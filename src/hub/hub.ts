@@ -17,9 +17,17 @@ import {
   recall,
   rememberedTopics,
 } from "./memory.ts";
+import { PatternBook } from "./pattern-book.ts";
 import type { Demand, HistoryQuery, HubOptions, HubStats } from "./ports.ts";
 import { StateStore } from "./state-store.ts";
-import { type EventSink, PatternGroup, Subscription, subscriptionsOf, Topic, TopicRefused } from "./topic.ts";
+import {
+  type EventSink,
+  type PatternGroup,
+  Subscription,
+  subscriptionsOf,
+  Topic,
+  TopicRefused,
+} from "./topic.ts";
 
 export type { HubEvent } from "./hub-event.ts";
 export type { FollowedLog } from "./log.ts";
@@ -36,7 +44,7 @@ export class Hub {
   readonly #log: Log;
   readonly #states: StateStore;
   readonly #topics = new Map<string, Topic>();
-  readonly #patterns = new Map<string, PatternGroup>();
+  readonly #patterns = new PatternBook(() => this.#topics.values());
   /** Publishers' own ids of held events; of equal ids the earliest counts (Mercure, "Reconciliation"). */
   readonly #ids = new Map<string, HubEvent>();
   readonly #nowMs: () => number;
@@ -97,6 +105,11 @@ export class Hub {
     return event;
   }
 
+  /** Whether these patterns can be subscribed to as well: there are not too many that are costly to match. */
+  hasRoomFor(selectors: readonly TopicMatcher[]): boolean {
+    return this.#patterns.hasRoomFor(selectors);
+  }
+
   /**
    * Attaches a sink for live events from the next `publish` on. What is older it reads by `openReader`.
    *
@@ -107,7 +120,8 @@ export class Hub {
     if (selector.type === "exact") this.#demandTopic(selector.pattern);
     const subscription = new Subscription(sink, selector, (ended) => this.#detach(ended));
     this.#subscribers++;
-    const holder = selector.type === "exact" ? this.#topicOf(selector.pattern) : this.#groupOf(selector);
+    const holder =
+      selector.type === "exact" ? this.#topicOf(selector.pattern) : this.#patterns.groupOf(selector);
     holder.subscribers.add(subscription);
     this.#onTaken?.(SUBSCRIPTION_BYTES);
     return subscription;
@@ -150,7 +164,7 @@ export class Hub {
     for (const name of names) {
       const topic = this.#topicOf(name);
       topic.evictedThrough = sequence;
-      for (const { sink, selector } of subscriptionsOf(topic)) {
+      for (const { sink, selector } of subscriptionsOf(topic, this.#patterns.of(topic))) {
         const topics = told.get(sink);
         if (topics === undefined) told.set(sink, [{ name, selector }]);
         else topics.push({ name, selector });
@@ -261,7 +275,7 @@ export class Hub {
 
   /** Every pattern that somebody subscribes to, for the sweep. */
   patterns(): IterableIterator<PatternGroup> {
-    return this.#patterns.values();
+    return this.#patterns[Symbol.iterator]();
   }
 
   /** Forgets a topic that nothing needs. The hub does so by itself; this is for the sweep, which found one. */
@@ -271,14 +285,14 @@ export class Hub {
 
   /** The same for a pattern without subscribers. */
   reclaimPattern(group: PatternGroup): void {
-    if (group.subscribers.size === 0) this.#forgetGroup(group);
+    if (group.subscribers.size === 0) this.#patterns.forget(group);
   }
 
   /** Subscribers by their lists, which should be as many as were counted. */
   countSubscribers(): { readonly listed: number; readonly counted: number } {
     let listed = 0;
     for (const topic of this.#topics.values()) listed += topic.subscribers.size;
-    for (const group of this.#patterns.values()) listed += group.subscribers.size;
+    for (const group of this.#patterns) listed += group.subscribers.size;
     return { listed, counted: this.#subscribers };
   }
 
@@ -306,9 +320,9 @@ export class Hub {
       for (const topic of topics) topic.subscribers.deliver(event);
       if (this.#patterns.size === 0) return;
       if (topics.length === 1) {
-        for (const group of (topics[0] as Topic).patterns) group.subscribers.deliver(event);
+        for (const group of this.#patterns.of(topics[0] as Topic)) group.subscribers.deliver(event);
       } else {
-        for (const group of new Set(topics.flatMap((topic) => topic.patterns)))
+        for (const group of new Set(topics.flatMap((topic) => this.#patterns.of(topic))))
           group.subscribers.deliver(event);
       }
     } finally {
@@ -344,25 +358,15 @@ export class Hub {
       this.#forgetUnneeded(topic);
       return;
     }
-    const group = this.#patterns.get(selector.key) as PatternGroup;
+    const group = this.#patterns.get(selector) as PatternGroup;
     group.subscribers.remove(subscription);
-    if (group.subscribers.size === 0) this.#forgetGroup(group);
-  }
-
-  #forgetGroup(group: PatternGroup): void {
-    if (this.#patterns.get(group.matcher.key) === group) this.#patterns.delete(group.matcher.key);
-    for (const topic of this.#topics.values()) {
-      const index = topic.patterns.indexOf(group);
-      if (index >= 0) topic.patterns.splice(index, 1);
-    }
+    if (group.subscribers.size === 0) this.#patterns.forget(group);
   }
 
   #topicOf(name: string): Topic {
     let topic = this.#topics.get(name);
     if (topic === undefined) {
       topic = new Topic(name, this.#forgottenThrough);
-      for (const group of this.#patterns.values())
-        if (group.matcher.matches(name)) topic.patterns.push(group);
       this.#topics.set(name, topic);
     }
     return topic;
@@ -370,16 +374,6 @@ export class Hub {
 
   #topicsOf(names: readonly string[]): Topic[] {
     return [...new Set(names)].map((name) => this.#topicOf(name));
-  }
-
-  #groupOf(matcher: TopicMatcher): PatternGroup {
-    let group = this.#patterns.get(matcher.key);
-    if (group === undefined) {
-      group = new PatternGroup(matcher);
-      for (const topic of this.#topics.values()) if (matcher.matches(topic.name)) topic.patterns.push(group);
-      this.#patterns.set(matcher.key, group);
-    }
-    return group;
   }
 
   #forgetUnneeded(topic: Topic): void {

@@ -31,8 +31,10 @@ export class Topic {
   /** Sequence of the newest of its events that the log let go, or of a later gap; a resume from before it can't be exact. */
   evictedThrough: number;
   readonly subscribers = new SubscriptionList();
-  /** The subscribed patterns that match the name. */
+  /** Subscribed patterns that match the name, as far as was looked. Kept by the pattern book. */
   readonly patterns: PatternGroup[] = [];
+  /** The newest pattern that the name was matched against, by its serial number. Kept by the pattern book. */
+  matchedThrough = 0;
   state: TopicState | null = null;
 
   constructor(name: string, evictedThrough: number) {
@@ -78,10 +80,15 @@ export class Topic {
 /** All subscriptions of one pattern: it is matched against a topic's name once, however many subscribe. */
 export class PatternGroup {
   readonly matcher: TopicMatcher;
+  /** Higher than that of any that came before. */
+  readonly serial: number;
   readonly subscribers = new SubscriptionList();
+  /** Nobody subscribes to it any more; should somebody again, it is another. */
+  isGone = false;
 
-  constructor(matcher: TopicMatcher) {
+  constructor(matcher: TopicMatcher, serial: number) {
     this.matcher = matcher;
+    this.serial = serial;
   }
 }
 
@@ -130,9 +137,12 @@ export class Subscription implements Disposable {
 }
 
 /** All that would be handed an event of the topic: one that subscribes to several patterns, several times. */
-export function* subscriptionsOf(topic: Topic): IterableIterator<Subscription> {
+export function* subscriptionsOf(
+  topic: Topic,
+  patterns: readonly PatternGroup[],
+): IterableIterator<Subscription> {
   yield* topic.subscribers;
-  for (const group of topic.patterns) yield* group.subscribers;
+  for (const group of patterns) yield* group.subscribers;
 }
 
 /** A topic that its feed has no room for. */

@@ -49,6 +49,11 @@ test("fault: no matcher at all, too many, a bad one", () => {
   assert.throws(() => parse(""), { code: "no_matcher" });
   assert.throws(() => parse("last_event_id=1&topic=/a"), { code: "no_matcher" });
   assert.throws(() => parse("match=/a&match=/b&match=/c&match=/d"), { code: "too_many_matchers" });
+  const patterns = Array.from({ length: 51 }, (_, index) => `match_urlpattern=/${index}/*`);
+  const wide = (query: readonly string[]) =>
+    parseSubscribeRequest(query.join("&"), undefined, { matchersMax: 500 });
+  assert.equal(wide([...patterns.slice(1), "match=/a", "match=*"]).matchers.length, 52);
+  assert.throws(() => wide(patterns), { code: "too_many_matchers" });
   assert.throws(() => parse("match=/a&match=/a&match=/a&match=/a"), { code: "too_many_matchers" });
   for (const query of [
     "match=",

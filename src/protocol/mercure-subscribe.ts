@@ -21,6 +21,9 @@ export interface SubscribeRequest {
   readonly heartbeatEvents: boolean;
 }
 
+/** Most URL patterns and URI templates on one connection: each is tried on every topic. */
+export const PATTERNS_PER_CONNECTION_MAX = 50;
+
 export interface SubscribeBounds {
   readonly matchersMax: number;
   /** Whether the older draft's parameters are taken too: `topic`, `lastEventID`. Default false. */
@@ -42,6 +45,7 @@ export function parseSubscribeRequest(
   let lastEventId: string | null = null;
   let heartbeatEvents = false;
   let matcherCount = 0;
+  let patternCount = 0;
   for (const [name, value] of parseForm(query)) {
     const isSelector07 = bounds.mercure07 === true && name === "topic";
     if (isSelector07 || MATCH_NAMESPACE.test(name)) {
@@ -52,6 +56,16 @@ export function parseSubscribeRequest(
         );
       }
       const matcher = isSelector07 ? compiled(name, () => compileSelector07(value)) : matcherOf(name, value);
+      if (
+        matcher.type !== "exact" &&
+        matcher.type !== "any" &&
+        ++patternCount > PATTERNS_PER_CONNECTION_MAX
+      ) {
+        throw new MercureError(
+          "too_many_matchers",
+          `more than ${PATTERNS_PER_CONNECTION_MAX} patterns on one connection; open several, or use wider ones`,
+        );
+      }
       matchers.set(matcher.key, matcher);
     } else if (name === "last_event_id" || (bounds.mercure07 === true && LAST_EVENT_ID_07.has(name))) {
       lastEventId ??= value;

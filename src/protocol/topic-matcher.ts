@@ -10,6 +10,8 @@ export interface TopicMatcher {
   readonly pattern: string;
   /** Unique for type and pattern; two matchers with equal keys match the same topics. */
   readonly key: string;
+  /** Whether a match takes much longer than comparing texts, though time linear in the topic's length it always is. */
+  readonly isCostly?: boolean;
   /** Takes time linear in the topic's length, whatever the pattern. */
   matches(topic: string): boolean;
 }
@@ -28,6 +30,9 @@ export const URL_PATTERN_LENGTH_MAX = 512;
 
 /** Most wildcards and named groups in one URL pattern, or expressions in one URI template. */
 export const URL_PATTERN_WILDCARDS_MAX = 16;
+
+/** Wildcards, named groups or expressions from which a pattern counts as costly to match. */
+const COSTLY_WILDCARDS = 3;
 
 export type MatcherErrorCode = "bad_matcher" | "matcher_too_long" | "unsafe_matcher";
 
@@ -102,7 +107,14 @@ function uriTemplateMatcher(pattern: string, key: string): TopicMatcher {
   }
   const { matches } = template;
   // The template itself names the topic of that name too (draft-dunglas-mercure-07, "Topic Selectors").
-  return { type: "uritemplate", pattern, key, matches: (topic) => topic === pattern || matches(topic) };
+  const isCostly = template.expressions >= COSTLY_WILDCARDS;
+  return {
+    type: "uritemplate",
+    pattern,
+    key,
+    isCostly,
+    matches: (topic) => topic === pattern || matches(topic),
+  };
 }
 
 function checkText(pattern: string, what: string): void {
@@ -134,7 +146,13 @@ function urlPatternMatcher(pattern: string, key: string): TopicMatcher {
           `a URL pattern can't hold more than ${URL_PATTERN_WILDCARDS_MAX} wildcards and named groups`,
         );
       }
-      return { type: "urlpattern", pattern, key, matches: result.matches };
+      return {
+        type: "urlpattern",
+        pattern,
+        key,
+        isCostly: result.wildcards >= COSTLY_WILDCARDS || result.repeats,
+        matches: result.matches,
+      };
   }
 }
 

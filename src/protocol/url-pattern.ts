@@ -14,6 +14,8 @@ export type UrlPatternResult =
       readonly outcome: "compiled";
       /** Full wildcards and named groups; a component that is one wildcard, as implied ones are, doesn't count. */
       readonly wildcards: number;
+      /** Whether a part of it may be repeated. */
+      readonly repeats: boolean;
       readonly matches: (topic: string) => boolean;
     };
 
@@ -31,7 +33,7 @@ export function compileUrlPattern(pattern: string): UrlPatternResult {
   if (protocol === null) return { outcome: "malformed" };
   const special = SPECIAL_SCHEMES.some((scheme) => protocol.test(scheme));
   const tests: [part: UrlPart, test: (text: string) => boolean][] = [["protocol", protocol.test]];
-  let wildcards = protocol.wildcards;
+  let { wildcards, repeats } = protocol;
   for (const part of ["pathname", "hostname", "port", "search", "hash", "username", "password"] as const) {
     const text = parsed[part];
     if (text === "*") continue;
@@ -39,13 +41,14 @@ export function compileUrlPattern(pattern: string): UrlPatternResult {
     const component = compileComponent(text, delimiters);
     if (component === null) return { outcome: "malformed" };
     wildcards += component.wildcards;
+    repeats ||= component.repeats;
     tests.push([part, component.test]);
   }
   const matches = (topic: string): boolean => {
     const parts = urlPartsOf(topic);
     return parts !== null && tests.every(([part, test]) => test(parts[part]));
   };
-  return { outcome: "compiled", wildcards, matches };
+  return { outcome: "compiled", wildcards, repeats, matches };
 }
 
 /** The path that a topic has once it is resolved against the hub's URL, dot segments removed; null if it is no URL. */
@@ -108,6 +111,7 @@ const OPAQUE: Delimiters = { delimiter: "", prefix: "" };
 
 interface Component {
   readonly wildcards: number;
+  readonly repeats: boolean;
   readonly test: (text: string) => boolean;
 }
 
@@ -125,17 +129,32 @@ function compileComponent(text: string, delimiters: Delimiters): Component | nul
   const parts = parseParts(text, delimiters);
   if (parts === null) return null;
   const wildcards = parts.reduce((count, part) => count + (part.wildcard === "none" ? 0 : 1), 0);
-  // The shapes that nearly every pattern has need no program: all fixed, or fixed up to one last `*`.
+  const repeats = parts.some(({ modifier }) => modifier === "*" || modifier === "+");
+  // The shapes that nearly every pattern has need no program: all fixed, or fixed up to one last `*` or `:name`.
   const fixed = parts[0] !== undefined && isFixed(parts[0]) ? parts[0].prefix : "";
   const open = fixed === "" ? parts : parts.slice(1);
   const [last] = open;
-  if (last === undefined) return { wildcards, test: (value) => value === fixed };
-  if (open.length === 1 && last.wildcard === "full" && last.modifier === "" && last.suffix === "") {
+  if (last === undefined) return { wildcards, repeats, test: (value) => value === fixed };
+  if (open.length === 1 && last.wildcard !== "none" && last.modifier === "" && last.suffix === "") {
     const start = fixed + last.prefix;
-    return { wildcards, test: (value) => value.startsWith(start) };
+    const { delimiter } = delimiters;
+    if (last.wildcard === "full" || delimiter === "") {
+      const least = last.wildcard === "full" ? 0 : 1;
+      return {
+        wildcards,
+        repeats,
+        test: (value) => value.length >= start.length + least && value.startsWith(start),
+      };
+    }
+    return {
+      wildcards,
+      repeats,
+      test: (value) =>
+        value.length > start.length && value.startsWith(start) && !value.includes(delimiter, start.length),
+    };
   }
   const program = assemble(parts, delimiters.delimiter);
-  return { wildcards, test: (value) => run(program, value) };
+  return { wildcards, repeats, test: (value) => value.startsWith(fixed) && run(program, value) };
 }
 
 function isFixed(part: Part): boolean {

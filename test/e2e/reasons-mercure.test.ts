@@ -5,6 +5,7 @@ import type { RefusalCode } from "#downstream/mercure-refusal.ts";
 import { TopicRefused } from "#hub/hub.ts";
 import type { MercureErrorCode } from "#protocol/mercure.ts";
 import { TOPICS_MAX } from "#protocol/mercure-publish.ts";
+import { compileMatcher } from "#protocol/topic-matcher.ts";
 import { MercureServer, type MercureServerOptions } from "../helpers/mercure-server.ts";
 
 interface Way {
@@ -98,6 +99,15 @@ const REFUSALS: Readonly<Record<RefusalCode, Way>> = {
   },
   address_connection_limit: { at: STREAM, options: { limits: { connectionsPerAddress: 0 } }, status: 200 },
   connection_rate: { at: STREAM, options: { limits: { connectionsPerSecond: 0 } }, status: 200 },
+  pattern_limit: {
+    at: "?match_urlpattern=/public/:a*:b*:c*",
+    before: (server) => {
+      const sink = { deliver: () => {} };
+      for (let index = 0; index < 256; index++)
+        server.hub.subscribe(sink, compileMatcher("urlpattern", `/public/:a*:b*:c*${index}`));
+    },
+    status: 200,
+  },
   no_subscription: {
     at: "/subscriptions/exact/%2Fpublic%2Fx/urn:uuid:nobody",
     before: (server) => void server.token("ann", { subscribe: ["*"] }),
