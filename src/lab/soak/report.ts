@@ -1,3 +1,4 @@
+import { messageOf } from "#base/errors.ts";
 import type { Slope } from "../leaks/regression.ts";
 import { htmlPage, type Part, type Section } from "../report/html.ts";
 import type { Band, Plot, Point } from "../report/plot.ts";
@@ -25,7 +26,8 @@ export function textReport(record: SoakRecord, verdict: Verdict): string {
 /** The report for programs. */
 export function jsonReport(record: SoakRecord, verdict: Verdict): object {
   const { settings, startedAtMs, tookMs, extendedMs, lack, isInterrupted, totals } = record;
-  return { ...verdict, settings, startedAtMs, tookMs, extendedMs, lack, isInterrupted, totals };
+  const failure = record.failure === null ? null : messageOf(record.failure.thrown);
+  return { ...verdict, settings, startedAtMs, tookMs, extendedMs, lack, isInterrupted, failure, totals };
 }
 
 /** The report as a page: resources, connections and faults on one time axis. */
@@ -98,13 +100,15 @@ export function htmlReport(record: SoakRecord, verdict: Verdict): string {
   });
 }
 
-function verdictText({ isInterrupted, lack }: SoakRecord, { ok, promises }: Verdict): string {
+function verdictText({ isInterrupted, lack, failure }: SoakRecord, { promises }: Verdict): string {
   const broken = promises.filter(({ times }) => times > 0).map(({ promise }) => promise);
   const kept =
     lack === null
       ? "every promise was kept"
       : "every promise that could be judged was kept; growth could not be";
-  const text = ok ? kept : `broken: ${broken.join(", ")}`;
+  const text = broken.length === 0 ? kept : `broken: ${broken.join(", ")}`;
+  if (failure !== null)
+    return `the soak itself failed before its end (${messageOf(failure.thrown)}); until then: ${text}`;
   return isInterrupted ? `interrupted before its end; until then: ${text}` : text;
 }
 

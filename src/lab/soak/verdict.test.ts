@@ -58,6 +58,7 @@ function recordOf(samples: readonly Sample[], change: Partial<SoakRecord> = {}):
     isInterrupted: false,
     extendedMs: 0,
     lack: null,
+    failure: null,
     lines: [note, ...samples],
     totals: (samples.at(-1) as Sample).totals,
     broken: [],
@@ -160,6 +161,21 @@ test("verdict: memory of a short life that grew is a leak, unless its heap snaps
   assert.equal(judge(record, [{ ...finding, holders: [HOLDER] }]).ok, false);
   const timers = SECONDS.map((second) => sampleAt(second, { timers: 20 + second * 100 }));
   assert.equal(judge(recordOf(timers), [finding]).ok, false);
+});
+
+test("verdict: a run that the soak itself failed in says so, is not good, and tells what it saw until then", () => {
+  const failure = { thrown: new TypeError("a bug") };
+  const record = recordOf(
+    SECONDS.map((second) => sampleAt(second)),
+    { failure },
+  );
+  const verdict = judge(record, []);
+  assert.equal(verdict.ok, false);
+  assert.match(
+    textReport(record, verdict),
+    /^the soak itself failed before its end \(a bug\); until then: every promise was kept\n/,
+  );
+  assert.equal(JSON.parse(JSON.stringify(jsonReport(record, verdict))).failure, "a bug");
 });
 
 test("verdict: a run that could not be judged does not say that nothing grew", () => {

@@ -71,7 +71,7 @@ export function judge(record: SoakRecord, findings: readonly Finding[]): Verdict
     return { promise, text, times: details.length, examples: details.slice(0, EXAMPLES_MAX) };
   });
   return {
-    ok: promises.every(({ times }) => times === 0),
+    ok: record.failure === null && promises.every(({ times }) => times === 0),
     promises,
     memory: slopeOver(lives, (life) => seriesOf(life.map(lookOf), COLLECTED)),
     resident: slopeOver(lives, (life) =>
