@@ -76,7 +76,7 @@ async function soak(options: Options, seedLeak: SeededLeak | null): Promise<numb
       signal: interrupted.signal,
       onSample: tell.sample,
       onNote: ({ atMs, what, text }) => {
-        if (what !== "phase") tell.line(`${formatElapsed(atMs)}  ${what}: ${text}`);
+        if (what !== "phase" && what !== "pair") tell.line(`${formatElapsed(atMs)}  ${what}: ${text}`);
       },
     },
     new SystemClock(),

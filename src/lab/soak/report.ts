@@ -241,7 +241,7 @@ const NOTES_SHOWN = 300;
 
 function notesOf({ lines }: SoakRecord): string[] {
   const notes = lines.flatMap((line) =>
-    line.kind === "note" && line.what !== "phase"
+    line.kind === "note" && line.what !== "phase" && line.what !== "pair"
       ? [`${formatElapsed(line.atMs).padEnd(9)} ${line.what}: ${line.text}`]
       : [],
   );

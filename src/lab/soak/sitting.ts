@@ -1,6 +1,6 @@
 import type { Clock } from "#base/clock.ts";
 import { messageOf } from "#base/errors.ts";
-import type { Broken } from "./checks.ts";
+import { type Broken, checkAdmission } from "./checks.ts";
 import { EXTENSION_MS_MAX, extraPhase, LACKS, type Lack } from "./extension.ts";
 import { Fleet } from "./fleet.ts";
 import { sumOf } from "./fleet-tally.ts";
@@ -19,9 +19,6 @@ import { Watch } from "./watch.ts";
 
 const KEYS = 60;
 const NEWS = "/news/soak";
-const RESTARTS: ReadonlySet<PhaseKind> = new Set(["drain", "drain_to_tls", "crash"]);
-/** A machine that has no processor left answers one or the other too late; they come back. */
-const REFUSED_SHARE = 1 / 5000;
 const LOOK_MS = 100;
 const CALM_MS_MAX = 20_000;
 const COME_IN_MS = 3000;
@@ -89,6 +86,7 @@ export class Sitting implements AsyncDisposable {
     this.#investigation = new Investigation(
       this.#station,
       options.dir,
+      journal.lines,
       { warmUpMs: this.warmUpMs, isShort: settings.durationMs < LIFE_MS_MIN },
       (what, text) => this.#note(what, text),
     );
@@ -308,13 +306,9 @@ export class Sitting implements AsyncDisposable {
 
   async #checkAdmission(kind: PhaseKind): Promise<void> {
     const { tally } = await this.#watch.askFleet();
-    const more = sumOf(tally.refusals) - this.#refusals;
-    const begun = tally.begun - this.#begun;
-    if (more > begun * REFUSED_SHARE && !RESTARTS.has(kind))
-      this.#break({
-        promise: "admission",
-        detail: `${more} of ${begun} were not let in during ${kind}: ${JSON.stringify(tally.refusals)}`,
-      });
+    const refused = sumOf(tally.refusals) - this.#refusals;
+    const broken = checkAdmission(kind, refused, tally.begun - this.#begun, tally.refusals);
+    if (broken !== null) this.#break(broken);
   }
 
   /** Lives on until a time of the run, looking all along. */

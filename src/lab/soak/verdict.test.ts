@@ -104,7 +104,7 @@ test("verdict: what was found in heap snapshots is a leak, with its way from the
   ];
   const record = recordOf(SECONDS.map((second) => sampleAt(second)));
   const verdict = judge(record, [
-    { suspected: ["memory"], connections: 1000, holders: [], grown, trouble: null },
+    { life: 1, suspected: ["memory"], connections: 1000, holders: [], grown, trouble: null },
   ]);
   assert.equal(verdict.ok, false);
   for (const report of [textReport(record, verdict), htmlReport(record, verdict)])
@@ -136,6 +136,7 @@ test("verdict: the list that holds all of a leak is named first, in every report
   });
   const record = recordOf(samples);
   const finding = {
+    life: 1,
     suspected: ["memory"],
     connections: 1000,
     holders: [HOLDER],
@@ -154,9 +155,17 @@ test("verdict: the list that holds all of a leak is named first, in every report
 test("verdict: memory of a short life that grew is a leak, unless its heap snapshots show that nothing did", () => {
   const samples = SECONDS.map((second) => sampleAt(second, { heapUsed: 40e6 + second * 20_000 }));
   const record = recordOf(samples);
-  const finding = { suspected: ["memory"], connections: 1000, holders: [], grown: [], trouble: null };
+  const finding = {
+    life: 1,
+    suspected: ["memory"],
+    connections: 1000,
+    holders: [],
+    grown: [],
+    trouble: null,
+  };
   assert.equal(judge(record, []).ok, false);
   assert.ok(judge(record, [finding]).ok);
+  assert.equal(judge(record, [{ ...finding, life: 2 }]).ok, false);
   assert.equal(judge(record, [{ ...finding, trouble: "cut off" }]).ok, false);
   assert.equal(judge(record, [{ ...finding, holders: [HOLDER] }]).ok, false);
   const timers = SECONDS.map((second) => sampleAt(second, { timers: 20 + second * 100 }));

@@ -8,6 +8,8 @@ import { COLLECTED, judgedLives, LIFE_MS_MIN, lengthMs, lookOf, type Sample } fr
 
 /** What was read in a pair of heap snapshots. */
 export interface Finding {
+  /** Of the gateway, in which both were taken. */
+  readonly life: number;
   readonly suspected: readonly string[];
   /** Opened between the two. */
   readonly connections: number;
@@ -47,12 +49,16 @@ export function judge(record: SoakRecord, findings: readonly Finding[]): Verdict
   const samples = record.lines.filter((line) => line.kind === "sample");
   const lives = judgedLives(samples, record.tookMs, record.warmUpMs);
   // Of a short life heap snapshots say more than a slope of all memory: what fills and settles in it is larger than leaks.
-  const isAcquitted =
-    findings.length > 0 &&
-    findings.every(({ holders, grown, trouble }) => holders.length + grown.length === 0 && trouble === null);
+  const isAcquitted = (life: readonly Sample[]) => {
+    const own = findings.filter((finding) => finding.life === life[0]?.life);
+    return (
+      own.length > 0 &&
+      own.every(({ holders, grown, trouble }) => holders.length + grown.length === 0 && trouble === null)
+    );
+  };
   const grown = lives.flatMap((life) =>
     suspicions(life.map(lookOf)).filter(
-      ({ what }) => !(isAcquitted && what === COLLECTED && lengthMs(life) < LIFE_MS_MIN),
+      ({ what }) => !(what === COLLECTED && lengthMs(life) < LIFE_MS_MIN && isAcquitted(life)),
     ),
   );
   // What holds it says the most. A leak of large objects makes dozens of classes and series grow.
