@@ -1,8 +1,9 @@
 import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
-import { suspicions } from "../leaks/suspicion.ts";
+import { growthText } from "../leaks/suspicion.ts";
 import type { GatewayProcess } from "./gateway-process.ts";
-import { type Line, lookOf, type Note, type Sample, warmed } from "./sample.ts";
+import { growthIn } from "./growth.ts";
+import { type Line, type Note, type Sample, warmed } from "./sample.ts";
 
 /** Two snapshots of one life, taken because something seemed to grow. */
 export interface SnapshotPair {
@@ -96,12 +97,12 @@ export class Investigation {
   #judge(atMs: number): void {
     const isAwake = this.#suspected.length === 0 && atMs >= this.#restUntilMs;
     if (!isAwake || this.pairs.length >= PAIRS_MAX) return;
-    const found = suspicions(warmed(this.#life, this.#warmUpMs).map(lookOf));
+    const found = growthIn(warmed(this.#life, this.#warmUpMs));
     if (found.length === 0) return;
-    this.#suspected = found.map(
-      ({ what, slope: { slope, low, high } }) =>
-        `${what}: ${slope.toPrecision(3)} a connection (95 %: ${low.toPrecision(3)} to ${high.toPrecision(3)})`,
-    );
+    this.#suspected = found.map((one) => {
+      const { slope, low, high } = one.slope;
+      return `${one.what}: ${growthText(one, slope)} (95 %: ${growthText(one, low)} to ${growthText(one, high)})`;
+    });
     this.#note("suspicion", this.#suspected.join("; "));
   }
 

@@ -1,5 +1,6 @@
 import { messageOf } from "#base/errors.ts";
 import type { Slope } from "../leaks/regression.ts";
+import { growthText } from "../leaks/suspicion.ts";
 import { htmlPage, type Part, type Section } from "../report/html.ts";
 import type { Band, Plot, Point } from "../report/plot.ts";
 import { formatElapsed, formatValue, type Unit } from "../report/scale.ts";
@@ -159,8 +160,11 @@ function leakSections({ suspicions, findings }: Verdict): Section[] {
   const parts: Part[] = [
     {
       kind: "table",
-      columns: ["what grew", "a connection", "95 % from", "to"],
-      rows: suspicions.map(({ what, slope }) => [what, slope.slope, slope.low, slope.high]),
+      columns: ["what grew", "by", "95 % from", "to"],
+      rows: suspicions.map((one) => {
+        const { slope, low, high } = one.slope;
+        return [one.what, ...[slope, low, high].map((amount) => growthText(one, amount))];
+      }),
     },
   ];
   for (const { suspected, connections, holders, grown } of findings) {

@@ -91,6 +91,19 @@ test("verdict: what grows by the connection breaks a promise, and is named", () 
   assert.match(leaks?.examples.join() ?? "", /handles:Timeout grew by 1\.00 a connection/);
 });
 
+test("verdict: what grows by the clock breaks a promise too, in the text and the page, little as it is for a connection", () => {
+  const samples = SECONDS.map((at) => sampleAt(at * 8, { timers: 20 + at * 4 }));
+  const record = recordOf(samples, { tookMs: 960_000 });
+  const verdict = judge(record, []);
+  assert.deepEqual(
+    verdict.suspicions.map(({ what, per }) => [what, per]),
+    [["handles:Timeout", "hour"]],
+  );
+  for (const report of [textReport(record, verdict), htmlReport(record, verdict)])
+    assert.match(report, /handles:Timeout(<\/td><td[^>]*>| grew by )1\.80e\+3 an hour/);
+  assert.match(textReport(record, verdict), /BROKEN {2}nothing grew/);
+});
+
 test("verdict: growth between two lives of the gateway is none", () => {
   const samples = SECONDS.map((second) =>
     sampleAt(second, second < 60 ? {} : { life: 2, heapUsed: 90e6 + (second % 5) * 1e4 }),

@@ -1,8 +1,9 @@
 import type { GrownHolder } from "../leaks/holders.ts";
 import { pooled, type Slope, slopeOf } from "../leaks/regression.ts";
 import type { GrownClass } from "../leaks/snapshot-diff.ts";
-import { type Suspicion, seriesOf, suspicions } from "../leaks/suspicion.ts";
+import { growthText, type Suspicion, seriesOf } from "../leaks/suspicion.ts";
 import { PROMISES, type PromiseName } from "./checks.ts";
+import { growthIn } from "./growth.ts";
 import type { SoakRecord } from "./record.ts";
 import { COLLECTED, judgedLives, LIFE_MS_MIN, lengthMs, lookOf, type Sample } from "./sample.ts";
 
@@ -57,14 +58,14 @@ export function judge(record: SoakRecord, findings: readonly Finding[]): Verdict
     );
   };
   const grown = lives.flatMap((life) =>
-    suspicions(life.map(lookOf)).filter(
+    growthIn(life).filter(
       ({ what }) => !(what === COLLECTED && lengthMs(life) < LIFE_MS_MIN && isAcquitted(life)),
     ),
   );
   // What holds it says the most. A leak of large objects makes dozens of classes and series grow.
   const leaks = [
     ...findings.flatMap((finding) => finding.holders.map((one) => holderText(one, finding.connections))),
-    ...grown.map(({ what, slope }) => `${what} grew by ${slope.slope.toPrecision(3)} a connection`),
+    ...grown.map((one) => `${one.what} grew by ${growthText(one, one.slope.slope)}`),
     ...findings.flatMap(({ trouble }) =>
       trouble === null ? [] : [`something was suspected, and the heap snapshots can't be read: ${trouble}`],
     ),
