@@ -1,9 +1,9 @@
-import { writeFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { SystemClock } from "#base/system-clock.ts";
 import type { SeededLeak } from "#lab/leaks/seed-names.ts";
 import type { Sample } from "#lab/soak/sample.ts";
 import { ExitCode } from "./exit.ts";
+import { pageTrouble, writePage } from "./page-file.ts";
 
 interface Options {
   readonly hours: number;
@@ -43,6 +43,8 @@ export function addSoakCommand(program: Command): void {
       new Option("--seed-leak <name>", "for tests of the leak detection: has the gateway leak").hideHelp(),
     )
     .action(async (options: Options, command: Command) => {
+      const trouble = options.html === undefined ? null : pageTrouble(options.html);
+      if (trouble !== null) command.error(`error: ${trouble}`);
       const { SoakDirectoryError } = await import("#lab/soak/run.ts");
       try {
         process.exitCode = await soak(options, await seededLeakOf(options.seedLeak, command));
@@ -74,7 +76,7 @@ async function soak(options: Options, seedLeak: SeededLeak | null): Promise<numb
       signal: interrupted.signal,
       onSample: tell.sample,
       onNote: ({ atMs, what, text }) => {
-        if (what !== "phase") tell.line(`${formatElapsed(atMs)}  ${what}: ${text}`);
+        if (what !== "phase" && what !== "pair") tell.line(`${formatElapsed(atMs)}  ${what}: ${text}`);
       },
     },
     new SystemClock(),
@@ -82,11 +84,18 @@ async function soak(options: Options, seedLeak: SeededLeak | null): Promise<numb
   process.removeListener("SIGINT", stop).removeListener("SIGTERM", stop);
   if (record.pairs.length > 0) tell.line(`reading ${2 * record.pairs.length} heap snapshots`);
   const verdict = judge(record, await readFindings(record.pairs));
-  if (options.html !== undefined) writeFileSync(options.html, htmlReport(record, verdict));
+  // First what can't fail: a disk may have filled up in hours.
   process.stdout.write(
     options.json ? `${JSON.stringify(jsonReport(record, verdict), null, 2)}\n` : textReport(record, verdict),
   );
-  return verdict.ok ? ExitCode.ok : ExitCode.failed;
+  const trouble = options.html === undefined ? null : writePage(options.html, htmlReport(record, verdict));
+  if (trouble !== null)
+    process.stderr.write(
+      `streamkeeper: the page was not written (${trouble}); --resume with the same --dir and another --html makes it anew\n`,
+    );
+  // A fault of the soak itself, with its stack; what was seen until then is told.
+  if (record.failure !== null) throw record.failure.thrown;
+  return verdict.ok && trouble === null ? ExitCode.ok : ExitCode.failed;
 }
 
 /** Between two lines of progress where the output is no terminal, in milliseconds. */

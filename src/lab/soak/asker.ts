@@ -35,7 +35,10 @@ export class Asker {
     using _deadline = this.#clock.after(withinMs, () =>
       answer.reject(new Error(`${this.#name} did not answer within ${withinMs} ms`)),
     );
-    this.#child.send({ id, body } satisfies Envelope<unknown>);
+    // Without this a channel that breaks meanwhile would be an error of the child that nobody listens for.
+    this.#child.send({ id, body } satisfies Envelope<unknown>, (error) => {
+      if (error !== null) answer.reject(error);
+    });
     try {
       return (await answer.promise) as Answer;
     } finally {

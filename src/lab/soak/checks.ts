@@ -1,5 +1,6 @@
 import { LINKS_MAX, MEMORY_MAX } from "./gateway-file.ts";
 import type { Breach } from "./ledger.ts";
+import type { PhaseKind } from "./plan.ts";
 import type { Sample } from "./sample.ts";
 
 /** A promise that a look at the run found broken. */
@@ -27,6 +28,9 @@ export type PromiseName = keyof typeof PROMISES;
 
 /** One link may be opened before the one that it replaces is closed. */
 const LINKS_OVERLAP = 1;
+/** A machine that has no processor left answers one or the other too late; they come back. */
+const REFUSED_SHARE = 1 / 5000;
+const RESTARTS: ReadonlySet<PhaseKind> = new Set(["drain", "drain_to_tls", "crash"]);
 
 /** What one sample shows by itself. Pure. */
 export function checkSample(sample: Sample, before: Sample | undefined): Broken[] {
@@ -50,6 +54,22 @@ export function checkSample(sample: Sample, before: Sample | undefined): Broken[
   if (links > bound && before !== undefined && before.links > bound)
     broken.push({ promise: "links", detail: `the feed counted ${links} links, then still ${before.links}` });
   return broken;
+}
+
+/**
+ * How many were not let in during a phase. Pure.
+ *
+ * @param refusals by reason, to be told
+ */
+export function checkAdmission(
+  kind: PhaseKind,
+  refused: number,
+  begun: number,
+  refusals: Readonly<Record<string, number>>,
+): Broken | null {
+  if (refused <= begun * REFUSED_SHARE || RESTARTS.has(kind)) return null;
+  const detail = `${refused} of ${begun} were not let in during ${kind}: ${JSON.stringify(refusals)}`;
+  return { promise: "admission", detail };
 }
 
 /**

@@ -14,7 +14,7 @@ const GROWN_SHARE = 0.06;
 /** Reads each pair of snapshots for what grew between them. One that can't be read is said so. */
 export async function readFindings(pairs: readonly SnapshotPair[]): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const { before, after, connections, suspected } of pairs) {
+  for (const { life, before, after, connections, suspected } of pairs) {
     const least = Math.max(GROWN_MIN, connections * GROWN_SHARE);
     try {
       const { holders, classes } = growthBetween(
@@ -22,10 +22,10 @@ export async function readFindings(pairs: readonly SnapshotPair[]): Promise<Find
         await readHeapSnapshot(after),
         least,
       );
-      findings.push({ suspected, connections, holders, grown: classes, trouble: null });
+      findings.push({ life, suspected, connections, holders, grown: classes, trouble: null });
     } catch (thrown) {
       // Hours of samples are worth more than these.
-      findings.push({ suspected, connections, holders: [], grown: [], trouble: messageOf(thrown) });
+      findings.push({ life, suspected, connections, holders: [], grown: [], trouble: messageOf(thrown) });
     }
   }
   return findings;

@@ -99,7 +99,7 @@ test("leak detection: a seeded leak (a closure, and the connection that it holds
   await comeAndGo(door, 200);
   await gone(gateway);
   await gateway.snapshot(afterwards);
-  const pair = { atMs: 0, before, after: afterwards, connections: 200, suspected: [] };
+  const pair = { atMs: 0, life: 1, before, after: afterwards, connections: 200, suspected: [] };
   const [finding] = await readFindings([pair]);
   const [holder] = finding?.holders ?? [];
   assert.equal(holder?.count, 200);

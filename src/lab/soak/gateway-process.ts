@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "#base/clock.ts";
+import { messageOf } from "#base/errors.ts";
 import type { DoorGreeting, DoorQuestion, InsideSample } from "../leaks/door-protocol.ts";
 import type { SeededLeak } from "../leaks/seed-names.ts";
 import { Asker } from "./asker.ts";
@@ -24,9 +25,13 @@ const ENVIRONMENT = {
   MALLOC_TRIM_THRESHOLD_: "131072",
 } as const;
 const START_MS_MAX = 30_000;
+const SNAPSHOT_MS_MAX = 300_000;
 const LOG_BYTES_MAX = 64 << 20;
 /** Lines of the log that are kept to be shown. */
 const ERRORS_MAX = 20;
+
+/** The gateway did not start, or did not answer: what a soak is there to find, and no failure of the soak. */
+export class GatewayError extends Error {}
 
 /** How a gateway's process ended. */
 export interface GatewayEnd {
@@ -56,7 +61,11 @@ export class GatewayProcess implements AsyncDisposable {
     this.#asker = new Asker(child, "the gateway", clock);
   }
 
-  /** Starts it and waits until it listens. */
+  /**
+   * Starts it and waits until it listens.
+   *
+   * @throws GatewayError
+   */
   static async start(options: GatewayProcessOptions, clock: Clock): Promise<GatewayProcess> {
     const isUnbuilt = import.meta.url.endsWith(".ts");
     const urlOf = (unbuilt: string, built: string) => new URL(isUnbuilt ? unbuilt : built, import.meta.url);
@@ -90,6 +99,10 @@ export class GatewayProcess implements AsyncDisposable {
       },
     );
     const log = keepLog(child, options.logFile);
+    let lastWords = "";
+    log.onError = (line) => {
+      lastWords = line;
+    };
     try {
       const { url } = await greeting(child, clock);
       const gateway = new GatewayProcess(child, url, clock);
@@ -99,7 +112,8 @@ export class GatewayProcess implements AsyncDisposable {
       return gateway;
     } catch (thrown) {
       child.kill("SIGKILL");
-      throw thrown;
+      const words = lastWords === "" ? "" : `; its last words: ${lastWords}`;
+      throw new GatewayError(`${messageOf(thrown)}${words}`, { cause: thrown });
     }
   }
 
@@ -111,14 +125,19 @@ export class GatewayProcess implements AsyncDisposable {
    * Asks it for a look inside, after a forced collection.
    *
    * @param turn which class's objects are to be counted, each in its turn; null: none
+   * @throws GatewayError
    */
   async sample(turn: number | null): Promise<InsideSample> {
-    return await this.#asker.ask<InsideSample>({ do: "sample", turn } satisfies DoorQuestion);
+    return await this.#ask<InsideSample>({ do: "sample", turn });
   }
 
-  /** Has it write a heap snapshot. */
+  /**
+   * Has it write a heap snapshot.
+   *
+   * @throws GatewayError
+   */
   async snapshot(file: string): Promise<void> {
-    await this.#asker.ask({ do: "snapshot", file } satisfies DoorQuestion, 300_000);
+    await this.#ask({ do: "snapshot", file }, SNAPSHOT_MS_MAX);
   }
 
   signal(signal: "SIGHUP" | "SIGTERM" | "SIGKILL"): void {
@@ -138,6 +157,14 @@ export class GatewayProcess implements AsyncDisposable {
     this.#child.kill("SIGKILL");
     await exited;
   }
+
+  async #ask<Answer>(question: DoorQuestion, withinMs?: number): Promise<Answer> {
+    try {
+      return await this.#asker.ask<Answer>(question, withinMs);
+    } catch (thrown) {
+      throw new GatewayError(messageOf(thrown), { cause: thrown });
+    }
+  }
 }
 
 async function greeting(child: ChildProcess, clock: Clock): Promise<DoorGreeting> {
@@ -150,9 +177,12 @@ async function greeting(child: ChildProcess, clock: Clock): Promise<DoorGreeting
       resolve(body);
     });
     child.once("error", reject);
-    child.once("exit", (status, signal) => {
+    // Not at its exit: what it wrote before may still be under way then.
+    child.once("close", (status, signal) => {
       deadline.cancel();
-      reject(new Error(`the gateway ended at its start, by ${signal ?? `status ${status}`}; see its log`));
+      reject(
+        new Error(`the gateway ended at its start, by ${signal ?? `status ${status}`}; see gateway.log`),
+      );
     });
   });
 }

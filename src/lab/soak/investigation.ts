@@ -1,17 +1,27 @@
 import { rmSync } from "node:fs";
-import { join } from "node:path";
-import { suspicions } from "../leaks/suspicion.ts";
-import { lookOf, type Note, type Sample, warmed } from "./sample.ts";
-import type { Station } from "./station.ts";
+import { basename, join } from "node:path";
+import { growthText } from "../leaks/suspicion.ts";
+import type { GatewayProcess } from "./gateway-process.ts";
+import { growthIn } from "./growth.ts";
+import { type Line, type Note, type Sample, warmed } from "./sample.ts";
 
 /** Two snapshots of one life, taken because something seemed to grow. */
 export interface SnapshotPair {
   readonly atMs: number;
+  /** Of the gateway, of which alone the pair says anything. */
+  readonly life: number;
   readonly before: string;
   readonly after: string;
   /** Connections opened between the two. */
   readonly connections: number;
   readonly suspected: readonly string[];
+}
+
+/** What is looked into. */
+export interface Investigated {
+  readonly gateway: Pick<GatewayProcess, "sample" | "snapshot"> | null;
+  readonly lives: number;
+  readonly lifeMs: number;
 }
 
 /** Series are judged at each of so many samples. */
@@ -35,8 +45,9 @@ const REST_MS = 10 * 60_000;
  *     nothing suspected ──> suspected ──calm──> first taken ──calm, same life──> second taken ──> nothing suspected
  */
 export class Investigation {
-  readonly pairs: SnapshotPair[] = [];
-  readonly #station: Station;
+  /** Those of earlier sittings first. */
+  readonly pairs: SnapshotPair[];
+  readonly #station: Investigated;
   readonly #dir: string;
   readonly #warmUpMs: number;
   /** Whether the one pair is taken past the run's end, and whatever is suspected. */
@@ -48,9 +59,11 @@ export class Investigation {
   #restUntilMs = 0;
   #isOver = false;
 
+  /** @param lines of the run's journal, by earlier sittings */
   constructor(
-    station: Station,
+    station: Investigated,
     dir: string,
+    lines: readonly Line[],
     { warmUpMs, isShort }: { readonly warmUpMs: number; readonly isShort: boolean },
     note: (what: Note["what"], text: string) => void,
   ) {
@@ -59,6 +72,9 @@ export class Investigation {
     this.#warmUpMs = warmUpMs;
     this.#isShort = isShort;
     this.#note = note;
+    this.pairs = pairsOf(lines, dir);
+    const last = this.pairs.at(-1);
+    if (last !== undefined) this.#restUntilMs = last.atMs + REST_MS;
   }
 
   /** Takes in a sample. */
@@ -81,12 +97,12 @@ export class Investigation {
   #judge(atMs: number): void {
     const isAwake = this.#suspected.length === 0 && atMs >= this.#restUntilMs;
     if (!isAwake || this.pairs.length >= PAIRS_MAX) return;
-    const found = suspicions(warmed(this.#life, this.#warmUpMs).map(lookOf));
+    const found = growthIn(warmed(this.#life, this.#warmUpMs));
     if (found.length === 0) return;
-    this.#suspected = found.map(
-      ({ what, slope: { slope, low, high } }) =>
-        `${what}: ${slope.toPrecision(3)} a connection (95 %: ${low.toPrecision(3)} to ${high.toPrecision(3)})`,
-    );
+    this.#suspected = found.map((one) => {
+      const { slope, low, high } = one.slope;
+      return `${one.what}: ${growthText(one, slope)} (95 %: ${growthText(one, low)} to ${growthText(one, high)})`;
+    });
     this.#note("suspicion", this.#suspected.join("; "));
   }
 
@@ -126,7 +142,9 @@ export class Investigation {
     await gateway.snapshot(after);
     this.#note("snapshots", `the second was taken, ${connections} connections after the first`);
     const suspected = this.#suspected.length > 0 ? this.#suspected : [ROUTINE];
-    this.pairs.push({ atMs, before: file, after, connections, suspected });
+    const pair: SnapshotPair = { atMs, life: lives, before: file, after, connections, suspected };
+    this.pairs.push(pair);
+    this.#note("pair", JSON.stringify(pair));
     this.#first = null;
     this.#suspected = [];
     this.#restUntilMs = atMs + REST_MS;
@@ -136,4 +154,14 @@ export class Investigation {
     if (this.#first !== null) rmSync(this.#first.file, { force: true });
     this.#first = null;
   }
+}
+
+/** The directory may have been moved since. */
+function pairsOf(lines: readonly Line[], dir: string): SnapshotPair[] {
+  return lines.flatMap((line): SnapshotPair[] => {
+    if (line.kind !== "note" || line.what !== "pair") return [];
+    const pair = JSON.parse(line.text) as SnapshotPair;
+    const [before, after] = [join(dir, basename(pair.before)), join(dir, basename(pair.after))];
+    return [{ ...pair, before, after }];
+  });
 }

@@ -23,15 +23,21 @@ export interface SoakOptions extends SoakSettings {
   readonly onNote: (note: Note) => void;
 }
 
-/** What a run was and what was found, before it is judged. */
-export interface SoakRecord {
-  readonly settings: SoakSettings;
-  readonly startedAtMs: number;
-  readonly tookMs: number;
+/** How a sitting of a run ended. */
+export interface SittingEnd {
   readonly isInterrupted: boolean;
+  readonly tookMs: number;
   /** How much of that was past its time, so that growth could be judged, and what it lacked for that at the end. */
   readonly extendedMs: number;
   readonly lack: Lack | null;
+  /** What was thrown by the soak itself, and ended it; null: nothing was. What the gateway does is no such thing. */
+  readonly failure: { readonly thrown: unknown } | null;
+}
+
+/** What a run was and what was found, before it is judged. */
+export interface SoakRecord extends SittingEnd {
+  readonly settings: SoakSettings;
+  readonly startedAtMs: number;
   readonly lines: readonly Line[];
   readonly totals: Totals;
   readonly broken: readonly Broken[];

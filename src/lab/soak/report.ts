@@ -1,4 +1,6 @@
+import { messageOf } from "#base/errors.ts";
 import type { Slope } from "../leaks/regression.ts";
+import { growthText } from "../leaks/suspicion.ts";
 import { htmlPage, type Part, type Section } from "../report/html.ts";
 import type { Band, Plot, Point } from "../report/plot.ts";
 import { formatElapsed, formatValue, type Unit } from "../report/scale.ts";
@@ -25,7 +27,8 @@ export function textReport(record: SoakRecord, verdict: Verdict): string {
 /** The report for programs. */
 export function jsonReport(record: SoakRecord, verdict: Verdict): object {
   const { settings, startedAtMs, tookMs, extendedMs, lack, isInterrupted, totals } = record;
-  return { ...verdict, settings, startedAtMs, tookMs, extendedMs, lack, isInterrupted, totals };
+  const failure = record.failure === null ? null : messageOf(record.failure.thrown);
+  return { ...verdict, settings, startedAtMs, tookMs, extendedMs, lack, isInterrupted, failure, totals };
 }
 
 /** The report as a page: resources, connections and faults on one time axis. */
@@ -98,13 +101,15 @@ export function htmlReport(record: SoakRecord, verdict: Verdict): string {
   });
 }
 
-function verdictText({ isInterrupted, lack }: SoakRecord, { ok, promises }: Verdict): string {
+function verdictText({ isInterrupted, lack, failure }: SoakRecord, { promises }: Verdict): string {
   const broken = promises.filter(({ times }) => times > 0).map(({ promise }) => promise);
   const kept =
     lack === null
       ? "every promise was kept"
       : "every promise that could be judged was kept; growth could not be";
-  const text = ok ? kept : `broken: ${broken.join(", ")}`;
+  const text = broken.length === 0 ? kept : `broken: ${broken.join(", ")}`;
+  if (failure !== null)
+    return `the soak itself failed before its end (${messageOf(failure.thrown)}); until then: ${text}`;
   return isInterrupted ? `interrupted before its end; until then: ${text}` : text;
 }
 
@@ -155,8 +160,11 @@ function leakSections({ suspicions, findings }: Verdict): Section[] {
   const parts: Part[] = [
     {
       kind: "table",
-      columns: ["what grew", "a connection", "95 % from", "to"],
-      rows: suspicions.map(({ what, slope }) => [what, slope.slope, slope.low, slope.high]),
+      columns: ["what grew", "by", "95 % from", "to"],
+      rows: suspicions.map((one) => {
+        const { slope, low, high } = one.slope;
+        return [one.what, ...[slope, low, high].map((amount) => growthText(one, amount))];
+      }),
     },
   ];
   for (const { suspected, connections, holders, grown } of findings) {
@@ -237,7 +245,7 @@ const NOTES_SHOWN = 300;
 
 function notesOf({ lines }: SoakRecord): string[] {
   const notes = lines.flatMap((line) =>
-    line.kind === "note" && line.what !== "phase"
+    line.kind === "note" && line.what !== "phase" && line.what !== "pair"
       ? [`${formatElapsed(line.atMs).padEnd(9)} ${line.what}: ${line.text}`]
       : [],
   );

@@ -30,14 +30,11 @@ export async function runSoak(given: SoakOptions, clock: Clock): Promise<SoakRec
   if (!resume) writeFileSync(settingsFile, `${JSON.stringify(stored, null, 2)}\n`);
   using journal = Journal.open(join(dir, "samples.jsonl"), resume);
   await using sitting = await Sitting.open(options, stored.settings, journal, clock);
-  const { isInterrupted, tookMs, extendedMs, lack } = await sitting.run();
+  const end = await sitting.run();
   return {
+    ...end,
     settings: stored.settings,
     startedAtMs: stored.startedAtMs,
-    tookMs,
-    isInterrupted,
-    extendedMs,
-    lack,
     lines: journal.lines,
     totals: sitting.totals,
     broken: sitting.broken,

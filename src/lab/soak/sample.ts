@@ -51,7 +51,16 @@ export interface Sample {
 export interface Note {
   readonly kind: "note";
   readonly atMs: number;
-  readonly what: "phase" | "life" | "broken" | "suspicion" | "snapshots" | "extended" | "resumed" | "end";
+  readonly what:
+    | "phase"
+    | "life"
+    | "broken"
+    | "suspicion"
+    | "snapshots"
+    | "pair"
+    | "extended"
+    | "resumed"
+    | "end";
   readonly text: string;
 }
 

@@ -1,13 +1,16 @@
 import type { Clock } from "#base/clock.ts";
 import { messageOf } from "#base/errors.ts";
-import type { Broken } from "./checks.ts";
+import { type Broken, checkAdmission } from "./checks.ts";
 import { EXTENSION_MS_MAX, extraPhase, LACKS, type Lack } from "./extension.ts";
 import { Fleet } from "./fleet.ts";
+import { sumOf } from "./fleet-tally.ts";
+import { GatewayError, type GatewayProcess } from "./gateway-process.ts";
 import { Investigation, type SnapshotPair } from "./investigation.ts";
 import type { Journal } from "./journal.ts";
+import { lookInside } from "./look-inside.ts";
 import { type Phase, type PhaseKind, planPhases } from "./plan.ts";
 import { Publisher } from "./publisher.ts";
-import type { SoakOptions, SoakSettings } from "./record.ts";
+import type { SittingEnd, SoakOptions, SoakSettings } from "./record.ts";
 import { judgedLives, LIFE_MS_MIN, type Note, type Totals } from "./sample.ts";
 import { Station } from "./station.ts";
 import { turnoverPerSecond } from "./turnover.ts";
@@ -16,9 +19,6 @@ import { Watch } from "./watch.ts";
 
 const KEYS = 60;
 const NEWS = "/news/soak";
-const RESTARTS: ReadonlySet<PhaseKind> = new Set(["drain", "drain_to_tls", "crash"]);
-/** A machine that has no processor left answers one or the other too late; they come back. */
-const REFUSED_SHARE = 1 / 5000;
 const LOOK_MS = 100;
 const CALM_MS_MAX = 20_000;
 const COME_IN_MS = 3000;
@@ -44,7 +44,7 @@ export class Sitting implements AsyncDisposable {
   /** When the run would have begun if it had never been interrupted, in monotonic milliseconds. */
   #startMs: number;
   #phase: PhaseKind = "steady";
-  /** When the phase began. */
+  /** As counted when the phase began. */
   #refusals = 0;
   #begun = 0;
   #sampling: Promise<void> = Promise.resolve();
@@ -86,6 +86,7 @@ export class Sitting implements AsyncDisposable {
     this.#investigation = new Investigation(
       this.#station,
       options.dir,
+      journal.lines,
       { warmUpMs: this.warmUpMs, isShort: settings.durationMs < LIFE_MS_MIN },
       (what, text) => this.#note(what, text),
     );
@@ -133,12 +134,27 @@ export class Sitting implements AsyncDisposable {
     return this.#investigation.pairs;
   }
 
-  async run(): Promise<{
-    isInterrupted: boolean;
-    tookMs: number;
-    extendedMs: number;
-    lack: Lack | null;
-  }> {
+  /** Runs it to its end, or to where it can't go on: what it saw until then is to be judged in any case. */
+  async run(): Promise<SittingEnd> {
+    try {
+      return { ...(await this.#run()), failure: null };
+    } catch (thrown) {
+      await Promise.allSettled([this.#sampling]);
+      const isGateways = thrown instanceof GatewayError;
+      if (isGateways) this.#break({ promise: "process", detail: thrown.message });
+      this.#note("end", `it could not go on: ${messageOf(thrown)}`);
+      const tookMs = this.#atMs;
+      return {
+        isInterrupted: this.#options.signal.aborted,
+        tookMs,
+        extendedMs: Math.max(0, tookMs - this.#settings.durationMs),
+        lack: this.#lack(),
+        failure: isGateways ? null : { thrown },
+      };
+    }
+  }
+
+  async #run(): Promise<Omit<SittingEnd, "failure">> {
     await this.#begin(false);
     const { keys } = this.#upstream.feed.events;
     await this.#fleet.begin(
@@ -212,7 +228,7 @@ export class Sitting implements AsyncDisposable {
     switch (phase.kind) {
       case "calm":
         await this.#settle();
-        await this.#investigation.lookInCalm(this.#atMs);
+        await this.#lookInside(() => this.#investigation.lookInCalm(this.#atMs));
         break;
       case "reload":
         this.#station.reload();
@@ -273,10 +289,10 @@ export class Sitting implements AsyncDisposable {
     let seen = "";
     const deadlineMs = this.#clock.monotonicMs() + CALM_MS_MAX;
     for (;;) {
-      const { gateway } = this.#station;
-      if (gateway === null || !gateway.isRunning) return;
       await this.#sampling;
-      const { books } = await gateway.sample(null);
+      const inside = await this.#lookInside((gateway) => gateway.sample(null));
+      if (inside === null) return;
+      const { books } = inside;
       const { witnesses, visitors } = await this.#watch.askFleet();
       const { sse = 0, websocket = 0, sockets = 0, subscribers = 0 } = books;
       const clients = witnesses + visitors;
@@ -290,13 +306,9 @@ export class Sitting implements AsyncDisposable {
 
   async #checkAdmission(kind: PhaseKind): Promise<void> {
     const { tally } = await this.#watch.askFleet();
-    const more = sumOf(tally.refusals) - this.#refusals;
-    const begun = tally.begun - this.#begun;
-    if (more > begun * REFUSED_SHARE && !RESTARTS.has(kind))
-      this.#break({
-        promise: "admission",
-        detail: `${more} of ${begun} were not let in during ${kind}: ${JSON.stringify(tally.refusals)}`,
-      });
+    const refused = sumOf(tally.refusals) - this.#refusals;
+    const broken = checkAdmission(kind, refused, tally.begun - this.#begun, tally.refusals);
+    if (broken !== null) this.#break(broken);
   }
 
   /** Lives on until a time of the run, looking all along. */
@@ -353,6 +365,14 @@ export class Sitting implements AsyncDisposable {
     }
   }
 
+  #lookInside<Found>(look: (gateway: GatewayProcess) => Promise<Found>): Promise<Found | null> {
+    return lookInside(
+      () => this.#station.gateway,
+      look,
+      (broken) => this.#break(broken),
+    );
+  }
+
   #break(broken: Broken): void {
     if (this.broken.length < BROKEN_MAX) this.broken.push(broken);
     this.#note("broken", JSON.stringify(broken));
@@ -371,8 +391,4 @@ export class Sitting implements AsyncDisposable {
   async #pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => void this.#clock.after(ms, resolve));
   }
-}
-
-function sumOf(counts: Readonly<Record<string, number>>): number {
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }

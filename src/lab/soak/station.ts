@@ -2,11 +2,12 @@ import { renameSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
+import { messageOf } from "#base/errors.ts";
 import type { SeededLeak } from "../leaks/seed-names.ts";
 import { selfSigned } from "./certificate.ts";
 import type { Door } from "./client.ts";
 import { DRAIN_MS, gatewayFile } from "./gateway-file.ts";
-import { GatewayProcess } from "./gateway-process.ts";
+import { GatewayError, GatewayProcess } from "./gateway-process.ts";
 import { signTokens } from "./tokens.ts";
 
 export interface StationOptions {
@@ -68,7 +69,12 @@ export class Station implements AsyncDisposable {
     return this.#isTls;
   }
 
-  /** Begins a life. @param isTls whether with TLS */
+  /**
+   * Begins a life.
+   *
+   * @param isTls whether with TLS
+   * @throws GatewayError
+   */
   async start(isTls: boolean): Promise<void> {
     const { dir, seedLeak, tokenMs } = this.#options;
     this.#isTls = isTls;
@@ -76,7 +82,7 @@ export class Station implements AsyncDisposable {
     if (this.#port === 0) this.#port = await freePort();
     if (isTls) this.#renewFiles();
     this.#writeFile();
-    if (this.#tokens.length === 0) this.#tokens = await signTokens(this.#file, USERS, tokenMs, this.#clock);
+    if (this.#tokens.length === 0) this.#tokens = await this.#sign(tokenMs);
     const logFile = join(dir, "gateway.log");
     this.#gateway = await GatewayProcess.start({ file: this.#file, logFile, seedLeak }, this.#clock);
     this.#lives++;
@@ -128,6 +134,17 @@ export class Station implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#gateway?.[Symbol.asyncDispose]();
+  }
+
+  /** From the gateway's database, which its last life may have left in a state that nobody can read. */
+  async #sign(tokenMs: number): Promise<string[]> {
+    try {
+      return await signTokens(this.#file, USERS, tokenMs, this.#clock);
+    } catch (thrown) {
+      throw new GatewayError(`no tokens can be signed from its database: ${messageOf(thrown)}`, {
+        cause: thrown,
+      });
+    }
   }
 
   #ended(): void {

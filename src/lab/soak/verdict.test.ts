@@ -58,6 +58,7 @@ function recordOf(samples: readonly Sample[], change: Partial<SoakRecord> = {}):
     isInterrupted: false,
     extendedMs: 0,
     lack: null,
+    failure: null,
     lines: [note, ...samples],
     totals: (samples.at(-1) as Sample).totals,
     broken: [],
@@ -90,6 +91,19 @@ test("verdict: what grows by the connection breaks a promise, and is named", () 
   assert.match(leaks?.examples.join() ?? "", /handles:Timeout grew by 1\.00 a connection/);
 });
 
+test("verdict: what grows by the clock breaks a promise too, in the text and the page, little as it is for a connection", () => {
+  const samples = SECONDS.map((at) => sampleAt(at * 8, { timers: 20 + at * 4 }));
+  const record = recordOf(samples, { tookMs: 960_000 });
+  const verdict = judge(record, []);
+  assert.deepEqual(
+    verdict.suspicions.map(({ what, per }) => [what, per]),
+    [["handles:Timeout", "hour"]],
+  );
+  for (const report of [textReport(record, verdict), htmlReport(record, verdict)])
+    assert.match(report, /handles:Timeout(<\/td><td[^>]*>| grew by )1\.80e\+3 an hour/);
+  assert.match(textReport(record, verdict), /BROKEN {2}nothing grew/);
+});
+
 test("verdict: growth between two lives of the gateway is none", () => {
   const samples = SECONDS.map((second) =>
     sampleAt(second, second < 60 ? {} : { life: 2, heapUsed: 90e6 + (second % 5) * 1e4 }),
@@ -103,7 +117,7 @@ test("verdict: what was found in heap snapshots is a leak, with its way from the
   ];
   const record = recordOf(SECONDS.map((second) => sampleAt(second)));
   const verdict = judge(record, [
-    { suspected: ["memory"], connections: 1000, holders: [], grown, trouble: null },
+    { life: 1, suspected: ["memory"], connections: 1000, holders: [], grown, trouble: null },
   ]);
   assert.equal(verdict.ok, false);
   for (const report of [textReport(record, verdict), htmlReport(record, verdict)])
@@ -135,6 +149,7 @@ test("verdict: the list that holds all of a leak is named first, in every report
   });
   const record = recordOf(samples);
   const finding = {
+    life: 1,
     suspected: ["memory"],
     connections: 1000,
     holders: [HOLDER],
@@ -153,13 +168,36 @@ test("verdict: the list that holds all of a leak is named first, in every report
 test("verdict: memory of a short life that grew is a leak, unless its heap snapshots show that nothing did", () => {
   const samples = SECONDS.map((second) => sampleAt(second, { heapUsed: 40e6 + second * 20_000 }));
   const record = recordOf(samples);
-  const finding = { suspected: ["memory"], connections: 1000, holders: [], grown: [], trouble: null };
+  const finding = {
+    life: 1,
+    suspected: ["memory"],
+    connections: 1000,
+    holders: [],
+    grown: [],
+    trouble: null,
+  };
   assert.equal(judge(record, []).ok, false);
   assert.ok(judge(record, [finding]).ok);
+  assert.equal(judge(record, [{ ...finding, life: 2 }]).ok, false);
   assert.equal(judge(record, [{ ...finding, trouble: "cut off" }]).ok, false);
   assert.equal(judge(record, [{ ...finding, holders: [HOLDER] }]).ok, false);
   const timers = SECONDS.map((second) => sampleAt(second, { timers: 20 + second * 100 }));
   assert.equal(judge(recordOf(timers), [finding]).ok, false);
+});
+
+test("verdict: a run that the soak itself failed in says so, is not good, and tells what it saw until then", () => {
+  const failure = { thrown: new TypeError("a bug") };
+  const record = recordOf(
+    SECONDS.map((second) => sampleAt(second)),
+    { failure },
+  );
+  const verdict = judge(record, []);
+  assert.equal(verdict.ok, false);
+  assert.match(
+    textReport(record, verdict),
+    /^the soak itself failed before its end \(a bug\); until then: every promise was kept\n/,
+  );
+  assert.equal(JSON.parse(JSON.stringify(jsonReport(record, verdict))).failure, "a bug");
 });
 
 test("verdict: a run that could not be judged does not say that nothing grew", () => {

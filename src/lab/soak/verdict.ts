@@ -1,13 +1,16 @@
 import type { GrownHolder } from "../leaks/holders.ts";
 import { pooled, type Slope, slopeOf } from "../leaks/regression.ts";
 import type { GrownClass } from "../leaks/snapshot-diff.ts";
-import { type Suspicion, seriesOf, suspicions } from "../leaks/suspicion.ts";
+import { growthText, type Suspicion, seriesOf } from "../leaks/suspicion.ts";
 import { PROMISES, type PromiseName } from "./checks.ts";
+import { growthIn } from "./growth.ts";
 import type { SoakRecord } from "./record.ts";
 import { COLLECTED, judgedLives, LIFE_MS_MIN, lengthMs, lookOf, type Sample } from "./sample.ts";
 
 /** What was read in a pair of heap snapshots. */
 export interface Finding {
+  /** Of the gateway, in which both were taken. */
+  readonly life: number;
   readonly suspected: readonly string[];
   /** Opened between the two. */
   readonly connections: number;
@@ -47,18 +50,22 @@ export function judge(record: SoakRecord, findings: readonly Finding[]): Verdict
   const samples = record.lines.filter((line) => line.kind === "sample");
   const lives = judgedLives(samples, record.tookMs, record.warmUpMs);
   // Of a short life heap snapshots say more than a slope of all memory: what fills and settles in it is larger than leaks.
-  const isAcquitted =
-    findings.length > 0 &&
-    findings.every(({ holders, grown, trouble }) => holders.length + grown.length === 0 && trouble === null);
+  const isAcquitted = (life: readonly Sample[]) => {
+    const own = findings.filter((finding) => finding.life === life[0]?.life);
+    return (
+      own.length > 0 &&
+      own.every(({ holders, grown, trouble }) => holders.length + grown.length === 0 && trouble === null)
+    );
+  };
   const grown = lives.flatMap((life) =>
-    suspicions(life.map(lookOf)).filter(
-      ({ what }) => !(isAcquitted && what === COLLECTED && lengthMs(life) < LIFE_MS_MIN),
+    growthIn(life).filter(
+      ({ what }) => !(what === COLLECTED && lengthMs(life) < LIFE_MS_MIN && isAcquitted(life)),
     ),
   );
   // What holds it says the most. A leak of large objects makes dozens of classes and series grow.
   const leaks = [
     ...findings.flatMap((finding) => finding.holders.map((one) => holderText(one, finding.connections))),
-    ...grown.map(({ what, slope }) => `${what} grew by ${slope.slope.toPrecision(3)} a connection`),
+    ...grown.map((one) => `${one.what} grew by ${growthText(one, one.slope.slope)}`),
     ...findings.flatMap(({ trouble }) =>
       trouble === null ? [] : [`something was suspected, and the heap snapshots can't be read: ${trouble}`],
     ),
@@ -71,7 +78,7 @@ export function judge(record: SoakRecord, findings: readonly Finding[]): Verdict
     return { promise, text, times: details.length, examples: details.slice(0, EXAMPLES_MAX) };
   });
   return {
-    ok: promises.every(({ times }) => times === 0),
+    ok: record.failure === null && promises.every(({ times }) => times === 0),
     promises,
     memory: slopeOver(lives, (life) => seriesOf(life.map(lookOf), COLLECTED)),
     resident: slopeOver(lives, (life) =>
