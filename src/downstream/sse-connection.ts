@@ -30,10 +30,10 @@ const RETRY_FEED_FULL_MS = { min: 5000, max: 30_000 } as const;
 /**
  * One SSE client (Mercure, "Subscription").
  *
- *     opened ──> replaying ──the reader has no more──> live ──close(reason)──> closed
- *        └───────────nothing to resume─────────────────^
+ *     opened ──> states ──> replaying ──the reader has no more──> live ──close(reason)──> closed
+ *        └──────────────nothing to resume, few states────────────^
  *
- * It is subscribed from the start. While it replays, live events are not taken, since the reader will come to them;
+ * It is subscribed from the start. While it is sent states in pieces, or replays, live events are not taken, since the reader will come to them;
  * when the reader has no more, the client is live from that moment on: nothing falls between, nothing comes twice.
  */
 export class SseConnection extends Connection implements EventSink {
@@ -43,6 +43,8 @@ export class SseConnection extends Connection implements EventSink {
   #reached = 0;
   /** While replaying: topics whose state was sent, and the sequence that it holds good for. */
   #stateThrough: Map<string, number> | null = null;
+  /** Topics whose states are still to be sent, before anything is replayed; null: none. */
+  #statesLeft: readonly TopicMatcher[] | null = null;
   #heartbeatEvents = false;
   /** What it is subscribed to. */
   matchers: readonly TopicMatcher[] = [];
@@ -79,13 +81,17 @@ export class SseConnection extends Connection implements EventSink {
     if (start.kind === "recovered" || start.kind === "unrecovered") counters.resumes.add(`sse:${start.kind}`);
     if (start.kind === "unrecovered") frames.push(gapFrame(hub, request, start.afterSequence));
     if (start.kind === "unrecovered" || start.kind === "fresh") this.#addStates(request.matchers, frames);
+    if (this.#statesLeft !== null) {
+      this.#reader ??= hub.openReader(request.matchers, this.#reached);
+      while (this.#reader === null && this.#statesLeft !== null) this.#addStates(this.#statesLeft, frames);
+    }
     const retryMs = within(RETRY_MS, random());
     const isWhole = frames.length === 0;
     frames.unshift(
       headOf(start.lastEventId),
       openingFrame(hub, retryMs, isWhole ? start.afterSequence : null),
     );
-    if (!isWhole) frames.push(liveFrame(hub, start.afterSequence));
+    if (!isWhole && this.#statesLeft === null) frames.push(liveFrame(hub, start.afterSequence));
     this.enqueue(Buffer.concat(frames));
     this.desk.subscriptions.add(this);
     // The first one is spread, so that clients that came together do not have their heartbeats together for ever.
@@ -139,7 +145,9 @@ export class SseConnection extends Connection implements EventSink {
       // Nobody would see a heartbeat; whether it is stalled must be looked at soon.
       this.#arm(Math.min(heartbeat.intervalMs, this.stalledInMs));
     } else {
-      this.enqueue(heartbeatFrame(hub, this.#reader?.position ?? hub.head, this.#heartbeatEvents));
+      // A client that is cut between states must get all of them again.
+      const reached = this.#statesLeft !== null ? 0 : (this.#reader?.position ?? hub.head);
+      this.enqueue(heartbeatFrame(hub, reached, this.#heartbeatEvents));
       this.#arm(heartbeat.intervalMs);
     }
   }
@@ -164,6 +172,7 @@ export class SseConnection extends Connection implements EventSink {
     this.desk.subscriptions.remove(this);
     this.#reader = null;
     this.#stateThrough = null;
+    this.#statesLeft = null;
   }
 
   /** All or nothing: a stream that lacks one of its topics would lose that one silently. */
@@ -178,6 +187,14 @@ export class SseConnection extends Connection implements EventSink {
   }
 
   #replay(reader: LogReader): void {
+    if (this.#statesLeft !== null) {
+      if (this.queuedBytes >= REPLAY_BYTES) return;
+      const frames: Buffer[] = [];
+      this.#addStates(this.#statesLeft, frames);
+      for (const frame of frames) this.enqueue(frame);
+      if (this.#statesLeft !== null) return;
+      this.enqueue(liveFrame(this.desk.hub, this.#reached));
+    }
     for (let looked = 0; looked < REPLAY_EVENTS; looked++) {
       if (this.queuedBytes >= REPLAY_BYTES) return;
       const event = reader.next();
@@ -208,14 +225,25 @@ export class SseConnection extends Connection implements EventSink {
     return false;
   }
 
-  /** The states of the topics that are named exactly, so that a quote is there before its next change. */
+  /**
+   * The states of the topics that are named exactly, so that a quote is there before its next change: as many as are sent
+   * at a time, and at least one.
+   */
   #addStates(matchers: readonly TopicMatcher[], frames: Buffer[]): void {
     const { hub, access } = this.desk;
-    for (const matcher of matchers) {
+    this.#statesLeft = null;
+    let bytes = 0;
+    for (const [index, matcher] of matchers.entries()) {
+      if (bytes >= REPLAY_BYTES) {
+        this.#statesLeft = matchers.slice(index);
+        return;
+      }
       if (matcher.type !== "exact") continue;
       const state = hub.stateOf(matcher.pattern);
       if (state === null || !mayReceive(this.identity, state, matcher, access)) continue;
-      frames.push(stateFrame(hub, state));
+      const frame = stateFrame(hub, state);
+      bytes += frame.length;
+      frames.push(frame);
       this.desk.counters.deliveries.sse++;
       if (this.#reader === null) continue;
       this.#stateThrough ??= new Map();

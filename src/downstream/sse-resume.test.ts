@@ -77,6 +77,34 @@ test("resume: from before what the log holds is told as a gap, and what is held 
   );
 });
 
+test("states: large ones come in pieces, all of them before what is live, and their heartbeats have no cursor", async () => {
+  await using server = await MercureServer.open({ limits: { queueBytes: 128 * 1024 } });
+  const topics = Array.from({ length: 40 }, (_, index) => `/public/${index}`);
+  const state = (n: number) => JSON.stringify({ n, text: "x".repeat(10_000) });
+  for (const topic of topics) server.publish(topic, state(1), { state: "last" });
+  using sse = await server.client(topics.map((topic) => `match=${topic}`).join("&"));
+  sse.socket.pause();
+  const [connection] = [...server.registry];
+  assert.ok(connection);
+  assert.ok(connection.queuedBytes < 128 * 1024, `${connection.queuedBytes} bytes wait`);
+  // Changes while the states are on their way: of a topic whose state was sent, and of one whose was not.
+  server.publish("/public/0", state(2), { state: "last" });
+  server.publish("/public/39", state(2), { state: "last" });
+  server.clock.advance(26_000);
+  sse.socket.resume();
+  await sse.until(() => sse.body.includes(": live"));
+  const before = sse.events.slice(0, 40).map(({ data }) => JSON.parse(data).n);
+  assert.deepEqual(before, [...topics.slice(1).map(() => 1), 2], "each topic's state, the newest");
+  assert.equal(server.counters.closed.total, 0);
+  await sse.data(41);
+  assert.equal(JSON.parse(sse.events[40]?.data ?? "").n, 2);
+  server.publish("/public/39", state(3), { state: "last" });
+  await sse.data(42);
+  assert.equal(JSON.parse(sse.events[41]?.data ?? "").n, 3, "nothing comes twice");
+  const head = sse.body.slice(0, sse.body.indexOf(": live"));
+  assert.equal(/^id: #e\.(?!0$)/m.test(head), false, "no cursor before all states are there");
+});
+
 test("resume: replayed events are authorised again", async () => {
   await using server = await MercureServer.open();
   server.publish("/public/a", "private", { private: true });
