@@ -11,7 +11,9 @@ export function reportPage(report: LoadReport, latencyUs: Histogram): string {
     title: `Load of ${report.url}`,
     verdict: {
       ok: report.ok,
-      text: report.ok ? "Nothing was lost, doubled or out of order." : report.faults.join("; "),
+      text: report.ok
+        ? `${report.interrupted ? "Interrupted. Until then n" : "N"}othing was lost, doubled or out of order.`
+        : report.faults.join("; "),
     },
     facts: [
       ["started", report.startedAt],

@@ -15,6 +15,8 @@ export interface LoadReport {
   readonly phasesMs: { readonly open: number; readonly hold: number; readonly settle: number };
   readonly connections: {
     readonly wanted: number;
+    /** Whether each was ready or had failed before events flowed; false: the run was interrupted before. */
+    readonly allOpened: boolean;
     /** Held when the run ended. */
     readonly held: number;
     readonly opened: number;
@@ -129,7 +131,11 @@ export function reportText(report: LoadReport): string {
     ["server memory", memoryText(server, connections.held)],
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
-  const verdict = report.ok ? "All is well." : `Failed: ${report.faults.join("; ")}.`;
+  const verdict = report.ok
+    ? report.interrupted
+      ? "Nothing was wrong until then."
+      : "All is well."
+    : `Failed: ${report.faults.join("; ")}.`;
   const stopped = report.interrupted ? "Interrupted: this is what was seen until then.\n" : "";
   return `${rows.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join("")}\n${stopped}${verdict}\n`;
 }
