@@ -17,6 +17,7 @@ export function faultsOf({
     [deliveries.disordered, "deliveries were out of order"],
     [deliveries.strays, "deliveries were of topics not asked for"],
     [refused, "events were refused"],
+    [published.unsent, "events that were due were never sent: the target takes fewer than --events"],
   ];
   const { allOpened, held, wanted } = connections;
   return [

@@ -6,8 +6,12 @@ import { tlsOptions } from "./tls-options.ts";
 
 /** Who hears of what became of an event. */
 export interface PublisherSink {
-  /** In the order of `publish`. @param status of HTTP; 0: the connection broke, and nobody knows */
-  answered(ticket: Ticket, status: number): void;
+  /**
+   * In the order of `publish`.
+   *
+   * @param refusal why the event was not taken: an HTTP status, what the server said, or that nobody knows; null: it was
+   */
+  answered(ticket: Ticket, refusal: string | null): void;
 }
 
 /** An event under way. */
@@ -49,6 +53,14 @@ export class Publisher {
     this.#socket ??= this.#open();
     this.#underWay.push(ticket);
     this.#socket.write(this.#request(topic, data));
+  }
+
+  /** Nothing more is waited for. */
+  giveUp(): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.destroy();
+    this.#lose("no answer");
   }
 
   #request(topic: string, data: string): string {
@@ -93,16 +105,21 @@ export class Publisher {
       if (this.#pending.length < end + length) return;
       this.#pending = this.#pending.subarray(end + length);
       const ticket = this.#underWay.shift();
-      if (ticket !== undefined) this.#sink.answered(ticket, head.status);
+      if (ticket !== undefined)
+        this.#sink.answered(ticket, head.status >= 200 && head.status < 300 ? null : String(head.status));
     }
   }
 
   #broke(socket: Socket): void {
     if (this.#socket !== socket) return;
     this.#socket = null;
+    this.#lose("connection broke");
+  }
+
+  #lose(why: string): void {
     const lost = this.#underWay;
     this.#underWay = [];
-    for (const ticket of lost) this.#sink.answered(ticket, 0);
+    for (const ticket of lost) this.#sink.answered(ticket, why);
   }
 }
 

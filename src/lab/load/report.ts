@@ -29,10 +29,14 @@ export interface LoadReport {
   readonly signInMs: Summary;
   readonly latencyMs: Summary;
   readonly published: {
+    /** Events whose time came while events flowed: `sent`, and those that the target had left no room for. */
+    readonly due: number;
+    readonly unsent: number;
     readonly sent: number;
     readonly accepted: number;
+    /** By HTTP status, or by why else. */
     readonly refused: Counts;
-    /** How late events were sent. */
+    /** How late events were sent; for those that never were, how late they were when it was given up. */
     readonly lagMs: Summary;
     readonly answerMs: Summary;
   };
@@ -119,14 +123,20 @@ export function reportText(report: LoadReport): string {
     ...countsRows("slow, ended", connections.slowEnded),
     ["connect", summaryText(report.connectMs)],
     ["sign-in", summaryText(report.signInMs)],
-    ["published", `${published.accepted} of ${published.sent} accepted in ${formatElapsed(phasesMs.hold)}`],
+    [
+      "published",
+      `${published.accepted} of ${published.sent} accepted in ${formatElapsed(phasesMs.hold)}${published.unsent === 0 ? "" : `; ${published.unsent} more were due, and never sent`}`,
+    ],
     ...countsRows("refused", published.refused),
     ["sent late by", summaryText(published.lagMs)],
     [
       "deliveries",
       `${deliveries.count}: ${deliveries.lost} lost, ${deliveries.doubled} doubled, ${deliveries.disordered} out of order, ${deliveries.gapsTold} gaps told`,
     ],
-    ["latency", summaryText(report.latencyMs)],
+    [
+      "latency",
+      `${summaryText(report.latencyMs)}${published.unsent === 0 ? "" : "; without what was never sent"}`,
+    ],
     ["CPU a delivery", costText(cost)],
     ["server memory", memoryText(server, connections.held)],
   ];

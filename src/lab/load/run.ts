@@ -209,6 +209,8 @@ class RunningLoad implements AsyncDisposable {
       signInMs: summaryOf(merged(({ signInUs }) => signInUs)),
       latencyMs: summaryOf(this.#latencyUs),
       published: {
+        due: end.publishers?.due ?? 0,
+        unsent: end.publishers?.unsent ?? 0,
         sent: end.publishers?.published ?? 0,
         accepted: end.publishers?.accepted ?? 0,
         refused: end.publishers?.refused ?? {},

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { LOAD_PLAN, LOAD_TARGET } from "../../../../test/helpers/load-plan.ts";
+import { Histogram } from "../histogram.ts";
+import type { LoadPlan } from "../plan.ts";
+import { Publishers } from "./publishers.ts";
+
+/** A hundred are due at once, and no more for a long time. */
+const PLAN: LoadPlan = {
+  ...LOAD_PLAN,
+  topics: 2,
+  publishers: 2,
+  burst: 100,
+  eventsPerSecond: 1,
+  pipeline: 8,
+};
+
+test("publishers of load: what was due and never sent is counted, each event as late as it was", async () => {
+  await using hub = await openHub();
+  const publishers = hub.publishers(PLAN);
+  publishers.begin();
+  await hub.asked(16);
+  const stopping = publishers.stop();
+  await hub.whenTrue(() => publishers.sample().unsent > 0);
+  hub.answerAll();
+  const published = await stopping;
+  const { due, unsent, published: sent, accepted, lagUs } = publishers.sample();
+  assert.deepEqual({ due, unsent, sent, accepted }, { due: 100, unsent: 84, sent: 16, accepted: 16 });
+  assert.deepEqual(published, { counts: [8, 8], refused: [] });
+  const lag = new Histogram();
+  lag.add(lagUs);
+  assert.equal(lag.count, 100);
+  // 16 of 100 were sent on time; the others waited for at least a second.
+  assert.ok((lag.percentile(50) ?? 0) > 900_000, `p50 ${lag.percentile(50)} µs`);
+});
+
+test("publishers of load: what is due at the very end is still sent to a target that takes it", async () => {
+  await using hub = await openHub();
+  hub.answerAll();
+  const publishers = hub.publishers(PLAN);
+  publishers.begin();
+  await publishers.stop();
+  const { due, unsent, accepted } = publishers.sample();
+  assert.deepEqual({ due, unsent, accepted }, { due: 100, unsent: 0, accepted: 100 });
+});
+
+test("publishers of load: as fast as is taken, nothing is due that was not sent", async () => {
+  await using hub = await openHub();
+  const publishers = hub.publishers({ ...PLAN, eventsPerSecond: null });
+  publishers.begin();
+  await hub.asked(16);
+  const stopping = publishers.stop();
+  hub.answerAll();
+  await stopping;
+  const { due, unsent, accepted } = publishers.sample();
+  assert.deepEqual({ due, unsent, accepted }, { due: 16, unsent: 0, accepted: 16 });
+});
+
+test("publishers of load: a connection that breaks is told as that", async () => {
+  await using hub = await openHub();
+  const publishers = hub.publishers({ ...PLAN, burst: 5 });
+  publishers.begin();
+  await hub.asked(5);
+  const stopping = publishers.stop();
+  hub.cut();
+  const { refused } = await stopping;
+  assert.equal(refused.length, 5);
+  assert.deepEqual(publishers.sample().refused, { "connection broke": 5 });
+});
+
+/** A hub that takes requests, and answers once it is told to. */
+async function openHub() {
+  const waiting: ServerResponse[] = [];
+  let isAnswering = false;
+  let asked = 0;
+  let changed = Promise.withResolvers<void>();
+  const server = createServer((request, response) => {
+    request.resume();
+    waiting.push(response);
+    asked++;
+    changed.resolve();
+    if (isAnswering) answerAll();
+  });
+  const answerAll = (): void => {
+    isAnswering = true;
+    for (const response of waiting.splice(0)) response.end("urn:uuid:1");
+  };
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    answerAll,
+    publishers: (plan: LoadPlan) =>
+      new Publishers({ plan, target: { ...LOAD_TARGET, port, authority: `127.0.0.1:${port}` }, token: null }),
+    asked: async (count: number): Promise<void> => {
+      while (asked < count) {
+        await changed.promise;
+        changed = Promise.withResolvers();
+      }
+    },
+    whenTrue: async (is: () => boolean): Promise<void> => {
+      while (!is()) await new Promise((resolve) => setImmediate(resolve));
+    },
+    cut: (): void => server.closeAllConnections(),
+    [Symbol.asyncDispose]: async (): Promise<void> => {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
