@@ -1,10 +1,54 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { LoadReport } from "#lab/load/report.ts";
 import { Program, run } from "../../test/helpers/program.ts";
+
+const SMALL = ["--sse", "2", "--websocket", "2", "--events", "10"];
+
+test("streamkeeper load: SIGTERM, which its processes get too, ends it with its report and leaves nothing behind", async () => {
+  using scene = openScene();
+  await using program = new Program(["load", ...SMALL, "--duration", "10m", "--json", "--verbose"], scene);
+  await program.printed(/holding: 4 connected/);
+  const { pid } = program.child;
+  for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" "))
+    process.kill(Number(child), "SIGTERM");
+  program.child.kill("SIGTERM");
+  const { status, stdout, stderr } = await program.finished;
+  assert.equal(status, 0, stdout + stderr);
+  const report = JSON.parse(stdout) as LoadReport;
+  assert.deepEqual([report.interrupted, report.connections.held, report.faults], [true, 4, []]);
+  assert.deepEqual(scene.left(), []);
+});
+
+test("streamkeeper load: interrupted while its gateway starts, it ends with a report and leaves nothing behind", async () => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    using scene = openScene();
+    await using program = new Program(["load", ...SMALL], scene);
+    await scene.begun;
+    program.child.kill(signal);
+    const { status, stdout, stderr } = await program.finished;
+    assert.equal(status, 1, stdout + stderr);
+    assert.match(stdout, /Failed: it was interrupted with 0 of 4 connected; no event was accepted\.\n$/);
+    assert.deepEqual(scene.left(), []);
+  }
+});
+
+test("streamkeeper load: a page that can't be written is told before the load begins, or else after its report", async () => {
+  const [noFolder, folder, full] = await Promise.all([
+    run(["load", "--html", join(tmpdir(), "no-such-folder", "report.html")]),
+    run(["load", "--html", tmpdir()]),
+    run(["load", ...SMALL, "--duration", "100ms", "--html", "/dev/full"]),
+  ]);
+  assert.deepEqual([noFolder.status, folder.status], [2, 2]);
+  assert.match(noFolder.stderr, /there is no folder .*no-such-folder .*: create it, or name another file/);
+  assert.match(folder.stderr, /is a folder: name a file in it/);
+  assert.equal(full.status, 1);
+  assert.match(full.stdout, /All is well/);
+  assert.match(full.stderr, /the report could not be written to \/dev\/full: ENOSPC/);
+});
 
 test("streamkeeper load: Ctrl-C ends it with its whole report, in JSON and as a page, and exit status 0", async () => {
   const folder = mkdtempSync(join(tmpdir(), "load-test-"));
@@ -36,3 +80,22 @@ test("streamkeeper load: what can't be run, or may not, is refused with exit sta
   assert.equal(bad.status, 2);
   assert.match(bad.stderr, /there must be a subscriber/);
 });
+
+/** A folder for all that the program keeps for a while. */
+function openScene() {
+  const folder = mkdtempSync(join(tmpdir(), "load-test-"));
+  const kept = join(folder, "tmp");
+  mkdirSync(kept);
+  const begun = Promise.withResolvers<void>();
+  const watcher = watch(kept, () => begun.resolve());
+  return {
+    env: { TMPDIR: kept },
+    /** Resolves once there is something in it. */
+    begun: begun.promise,
+    left: (): string[] => readdirSync(kept),
+    [Symbol.dispose]: (): void => {
+      watcher.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}

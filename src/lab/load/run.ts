@@ -76,10 +76,12 @@ class RunningLoad implements AsyncDisposable {
     ]);
     const atStart = await this.#sample("opening");
     let allOpened = false;
-    const opening = Promise.all(this.#fleets.map((fleet) => fleet.ask({ ask: "begin" }))).then(() => {
-      allOpened = true;
-    });
-    await this.#sampling("opening", opening);
+    if (!signal.aborted) {
+      const opening = Promise.all(this.#fleets.map((fleet) => fleet.ask({ ask: "begin" }))).then(() => {
+        allOpened = true;
+      });
+      await this.#sampling("opening", opening);
+    }
     const opened = await this.#sample("opening");
 
     if (!signal.aborted) await this.#publishers?.ask({ ask: "begin" });
