@@ -81,6 +81,20 @@ test("streamkeeper load: what can't be run, or may not, is refused with exit sta
   assert.match(bad.stderr, /there must be a subscriber/);
 });
 
+test("streamkeeper load: options that would be ignored without others, or with others, are refused", async () => {
+  const url = ["--url", "http://127.0.0.1:9"];
+  for (const [args, why] of [
+    [["--cert", "a.crt"], /--cert and --key need each other/],
+    [["--key", "a.key"], /--cert and --key need each other/],
+    [[...url, "--cert", "a.crt", "--key", "a.key"], /for the gateway that is started/],
+    [[...url, "--password-stdin"], /--password-stdin needs --user/],
+  ] as const) {
+    const { status, stdout, stderr } = await run(["load", ...SMALL, ...args]);
+    assert.equal(status, 2, stdout + stderr);
+    assert.match(stderr, why);
+  }
+});
+
 /** A folder for all that the program keeps for a while. */
 function openScene() {
   const folder = mkdtempSync(join(tmpdir(), "load-test-"));

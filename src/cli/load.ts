@@ -175,8 +175,14 @@ async function load(options: Options): Promise<number> {
 }
 
 /** What is wrong with the options, each of which is right by itself, and what to do; null: nothing. */
-function faultOf(options: Options): string | null {
-  return options.html === undefined ? null : reportFileFault(options.html);
+function faultOf({ url, cert, key, user, passwordStdin, html }: Options): string | null {
+  if ((cert === undefined) !== (key === undefined))
+    return "--cert and --key need each other: without both the gateway that is started speaks plain HTTP";
+  if (cert !== undefined && url !== undefined)
+    return "--cert and --key are for the gateway that is started: leave them out, or --url";
+  if (passwordStdin === true && user === undefined)
+    return "--password-stdin needs --user: whose password is it?";
+  return html === undefined ? null : reportFileFault(html);
 }
 
 async function planOf(options: Options): Promise<LoadPlan> {
