@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Command } from "commander";
 import { SystemClock } from "#base/system-clock.ts";
+import { addLoadCommand } from "#cli/load.ts";
 import { openFlawedHub } from "../../../test/helpers/flawed-hub.ts";
 import { openGateway, signIn } from "../../../test/helpers/gateway.ts";
 import { LOAD_PLAN } from "../../../test/helpers/load-plan.ts";
@@ -144,18 +146,38 @@ test("load: a gateway of its own that can't start says why", async () => {
   );
 });
 
-test("load: a plan out of bounds is refused, with all its faults", () => {
+test("load: a plan out of bounds is refused, with all its faults, by the flags that set them", () => {
   const bad = {
-    ...LOAD_PLAN,
     sse: -1,
-    durationMs: Number.POSITIVE_INFINITY,
+    opensPerSecond: 0,
+    durationMs: 1500e5,
+    settleMs: 50,
     subscriptions: 4,
     payloadBytes: 10,
   };
+  assert.throws(() => checkPlan({ ...LOAD_PLAN, ...bad }), {
+    code: "bad_plan",
+    message: [
+      "--sse must be from 0 to 200000, and is -1",
+      "--rate must be from 1 to 20000, and is 0",
+      "--payload must be from 43 to 1048576, and is 10",
+      "--duration must be from 100ms to 1d, and is 2500m",
+      "--settle must be from 100ms to 5m, and is 50ms",
+      "a subscriber can't follow 4 of 3 topics: --subscriptions, --topics",
+    ].join("; "),
+  });
+});
+
+test("load: each bound is told by a flag that the command has", () => {
+  const program = new Command();
+  addLoadCommand(program);
+  const flags = program.commands[0]?.options.map(({ long }) => long);
+  const all = Object.fromEntries(Object.keys(LOAD_PLAN).map((field) => [field, Number.NaN]));
+  const told = (message: string): string[] => message.match(/--[a-z-]+/g) ?? [];
   assert.throws(
-    () => checkPlan(bad),
-    (thrown: Error) =>
-      ["sse", "durationMs", "payloadBytes", "4 of 3 topics"].every((part) => thrown.message.includes(part)),
+    () => checkPlan({ ...LOAD_PLAN, ...all } as LoadPlan),
+    ({ message }: Error) =>
+      told(message).length >= 17 && told(message).every((flag) => flags?.includes(flag)),
   );
 });
 
