@@ -103,11 +103,18 @@ export class Publisher {
         return;
       }
       if (this.#pending.length < end + length) return;
+      const body = this.#pending.subarray(end, end + length);
       this.#pending = this.#pending.subarray(end + length);
       const ticket = this.#underWay.shift();
-      if (ticket !== undefined)
-        this.#sink.answered(ticket, head.status >= 200 && head.status < 300 ? null : String(head.status));
+      if (ticket !== undefined) this.#sink.answered(ticket, this.#refusalOf(head.status, body));
     }
+  }
+
+  #refusalOf(status: number, body: Buffer): string | null {
+    if (status < 200 || status >= 300) return String(status);
+    return this.#target.dialect.publishFormat === "centrifugo"
+      ? centrifugoError(body.toString("utf8"))
+      : null;
   }
 
   #broke(socket: Socket): void {
@@ -124,3 +131,23 @@ export class Publisher {
 }
 
 const ANSWER_BYTES_MAX = 64 * 1024;
+
+/**
+ * Centrifugo's HTTP API answers 200 to what it refuses too, with `{"error":{"code":…,"message":…}}`; null: it took it. Only the
+ * code is told: messages may differ from event to event.
+ */
+function centrifugoError(body: string): string | null {
+  const said = parseJson(body);
+  if (typeof said !== "object" || said === null) return "no answer of Centrifugo's";
+  const { error } = said as { error?: { code?: unknown } | null };
+  if (error === undefined || error === null) return null;
+  return typeof error.code === "number" ? `error ${error.code}` : "error without a code";
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

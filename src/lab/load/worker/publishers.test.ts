@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { LOAD_PLAN, LOAD_TARGET } from "../../../../test/helpers/load-plan.ts";
 import { Histogram } from "../histogram.ts";
 import type { LoadPlan } from "../plan.ts";
+import type { Dialect } from "../target.ts";
 import { Publishers } from "./publishers.ts";
 
 /** A hundred are due at once, and no more for a long time. */
@@ -71,11 +72,28 @@ test("publishers of load: a connection that breaks is told as that", async () =>
   assert.deepEqual(publishers.sample().refused, { "connection broke": 5 });
 });
 
+test("publishers of load: what Centrifugo refuses in a 200 is refused, and by its code", async () => {
+  const said = ['{"result":{}}', '{"error":{"code":103,"message":"permission denied"}}', "{}", "<html>"];
+  await using hub = await openHub(said);
+  hub.answerAll();
+  const publishers = hub.publishers(
+    { ...PLAN, burst: 8, publishers: 1 },
+    { publishFormat: "centrifugo", topicPrefix: "load-" },
+  );
+  publishers.begin();
+  const { refused } = await publishers.stop();
+  const { accepted, refused: reasons } = publishers.sample();
+  assert.equal(accepted, 4);
+  assert.deepEqual(reasons, { "error 103": 2, "no answer of Centrifugo's": 2 });
+  assert.equal(refused.length, 4);
+});
+
 /** A hub that takes requests, and answers once it is told to. */
-async function openHub() {
+async function openHub(said: readonly string[] = ["urn:uuid:1"]) {
   const waiting: ServerResponse[] = [];
   let isAnswering = false;
   let asked = 0;
+  let answered = 0;
   let changed = Promise.withResolvers<void>();
   const server = createServer((request, response) => {
     request.resume();
@@ -86,15 +104,24 @@ async function openHub() {
   });
   const answerAll = (): void => {
     isAnswering = true;
-    for (const response of waiting.splice(0)) response.end("urn:uuid:1");
+    for (const response of waiting.splice(0)) response.end(said[answered++ % said.length]);
   };
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return {
     answerAll,
-    publishers: (plan: LoadPlan) =>
-      new Publishers({ plan, target: { ...LOAD_TARGET, port, authority: `127.0.0.1:${port}` }, token: null }),
+    publishers: (plan: LoadPlan, dialect: Partial<Dialect> = {}) =>
+      new Publishers({
+        plan,
+        target: {
+          ...LOAD_TARGET,
+          port,
+          authority: `127.0.0.1:${port}`,
+          dialect: { ...LOAD_TARGET.dialect, ...dialect },
+        },
+        token: null,
+      }),
     asked: async (count: number): Promise<void> => {
       while (asked < count) {
         await changed.promise;
