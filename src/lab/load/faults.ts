@@ -1,5 +1,6 @@
 import type { Counts, LoadReport } from "./report.ts";
-import { REFUSED_MAX } from "./worker/messages.ts";
+import { sumOf, totalOf } from "./totals.ts";
+import { REFUSED_MAX, type Settled } from "./worker/messages.ts";
 
 /** Why what was found is not well; empty: it is. Pure. */
 export function faultsOf({
@@ -8,15 +9,14 @@ export function faultsOf({
   deliveries,
   plan,
 }: Omit<LoadReport, "ok" | "faults">): string[] {
-  const refused = sum(published.refused);
   const counted: readonly (readonly [number, string])[] = [
-    [sum(connections.failed), "connections failed"],
-    [sum(connections.ended), "connections were ended by the server"],
-    [refused > REFUSED_MAX ? 0 : deliveries.lost, "deliveries were lost"],
+    [sumOf(connections.failed), "connections failed"],
+    [sumOf(connections.ended), "connections were ended by the server"],
+    [deliveries.lost ?? 0, "deliveries were lost"],
     [deliveries.doubled, "deliveries were doubled"],
     [deliveries.disordered, "deliveries were out of order"],
     [deliveries.strays, "deliveries were of topics not asked for"],
-    [refused, "events were refused"],
+    [sumOf(published.refused), "events were refused"],
     [published.unsent, "events that were due were never sent: the target takes fewer than --events"],
   ];
   const { allOpened, held, wanted } = connections;
@@ -28,6 +28,7 @@ export function faultsOf({
   ];
 }
 
-function sum(counts: Counts): number {
-  return Object.values(counts).reduce((all, count) => all + count, 0);
+/** Deliveries lost; null: more events were refused than are kept by number, and what is missing may be any of them. */
+export function lostOf(settled: readonly Pick<Settled, "lost">[], refused: Counts): number | null {
+  return sumOf(refused) > REFUSED_MAX ? null : totalOf(settled, ({ lost }) => lost);
 }

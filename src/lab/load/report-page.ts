@@ -2,7 +2,15 @@ import { htmlPage } from "../report/html.ts";
 import type { Plot, Point } from "../report/plot.ts";
 import type { Tick } from "../report/scale.ts";
 import type { Histogram } from "./histogram.ts";
-import { type Counts, costText, type LoadReport, type Moment, memoryText, type Summary } from "./report.ts";
+import {
+  type Counts,
+  costText,
+  type LoadReport,
+  lostText,
+  type Moment,
+  memoryText,
+  type Summary,
+} from "./report.ts";
 
 /** The report as a self-contained page. @param latencyUs all deliveries' latency */
 export function reportPage(report: LoadReport, latencyUs: Histogram): string {
@@ -77,7 +85,7 @@ export function reportPage(report: LoadReport, latencyUs: Histogram): string {
               ["accepted", published.accepted],
               ...countRows("refused", published.refused),
               ["deliveries", deliveries.count],
-              ["lost", deliveries.lost],
+              ["lost", deliveries.lost ?? lostText(null)],
               ["doubled", deliveries.doubled],
               ["out of order", deliveries.disordered],
               ["gaps told", deliveries.gapsTold],

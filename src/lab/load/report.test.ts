@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LOAD_PLAN } from "../../../test/helpers/load-plan.ts";
-import { faultsOf } from "./faults.ts";
+import { faultsOf, lostOf } from "./faults.ts";
 import { Histogram } from "./histogram.ts";
 import { type LoadReport, reportText, summaryOf } from "./report.ts";
 import { reportPage } from "./report-page.ts";
@@ -53,6 +53,18 @@ test("report of load: events that were due and never sent are a fault, and told 
   assert.match(text, /latency +.*; without what was never sent\n/);
   assert.match(page, /events due<\/td><td[^>]*>800<[\s\S]*never sent<\/td><td[^>]*>572</);
   assert.doesNotMatch(told({}).text, /never sent/);
+});
+
+test("report of load: where too many were refused to tell what is lost, no number is told", () => {
+  const settled = [{ lost: 3 }, { lost: 4 }];
+  assert.deepEqual([lostOf(settled, { 503: 10_000 }), lostOf(settled, { 503: 10_000, 404: 1 })], [7, null]);
+  const { faults, text, page } = told({
+    published: { ...FOUND.published, accepted: 0, refused: { 503: 10_001 } },
+    deliveries: { ...FOUND.deliveries, lost: null },
+  });
+  assert.deepEqual(faults, ["10001 events were refused", "no event was accepted"]);
+  assert.match(text, /deliveries +6400: not known how many lost, 0 doubled/);
+  assert.match(page, /lost<\/td><td[^>]*>not known/);
 });
 
 /** What is said of what was found, in each form. */

@@ -42,7 +42,8 @@ export interface LoadReport {
   };
   readonly deliveries: {
     readonly count: number;
-    readonly lost: number;
+    /** Null: not known, since more events were refused than are kept by number. */
+    readonly lost: number | null;
     readonly doubled: number;
     readonly disordered: number;
     readonly gapsTold: number;
@@ -131,7 +132,7 @@ export function reportText(report: LoadReport): string {
     ["sent late by", summaryText(published.lagMs)],
     [
       "deliveries",
-      `${deliveries.count}: ${deliveries.lost} lost, ${deliveries.doubled} doubled, ${deliveries.disordered} out of order, ${deliveries.gapsTold} gaps told`,
+      `${deliveries.count}: ${lostText(deliveries.lost)} lost, ${deliveries.doubled} doubled, ${deliveries.disordered} out of order, ${deliveries.gapsTold} gaps told`,
     ],
     [
       "latency",
@@ -156,6 +157,10 @@ export function costText({ loadUs, subscribersUs, serverUs, ratio }: LoadReport[
   return serverUs === null || ratio === null
     ? `${own}; the server's is not known`
     : `server ${serverUs.toFixed(1)} µs, ${own}: ratio ${ratio.toFixed(2)}`;
+}
+
+export function lostText(lost: number | null): string {
+  return lost === null ? "not known how many" : String(lost);
 }
 
 export function memoryText(server: LoadReport["server"], held: number): string {

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Clock } from "#base/clock.ts";
-import { faultsOf } from "./faults.ts";
+import { faultsOf, lostOf } from "./faults.ts";
 import { Histogram } from "./histogram.ts";
 import type { LoadPlan } from "./plan.ts";
 import { type LoadReport, type Moment, summaryOf } from "./report.ts";
@@ -221,7 +221,7 @@ class RunningLoad implements AsyncDisposable {
       },
       deliveries: {
         count: ledger((fleet) => fleet.ledger.delivered),
-        lost: seen.settled.reduce((sum, { lost }) => sum + lost, 0),
+        lost: lostOf(seen.settled, end.publishers?.refused ?? {}),
         doubled: ledger((fleet) => fleet.ledger.doubles),
         disordered: ledger((fleet) => fleet.ledger.disorder),
         gapsTold: ledger((fleet) => fleet.ledger.gapsTold),
