@@ -32,7 +32,7 @@ export function reportPage(report: LoadReport, latencyUs: Histogram): string {
       ],
       ["churn", `${plan.churnPerSecond} a second${plan.resumes ? ", resuming" : ""}`],
       ["CPU a delivery", costText(cost)],
-      ["server memory", memoryText(server, connections.held)],
+      ["server memory", memoryText(server)],
       ...(report.interrupted ? ([["interrupted", "yes"]] as const) : []),
     ],
     sections: [

@@ -38,7 +38,13 @@ const FOUND: Omit<LoadReport, "ok" | "faults"> = {
   },
   deliveries: { count: 6400, lost: 0, doubled: 0, disordered: 0, gapsTold: 0, strays: 0, behind: 0 },
   cost: { loadUs: null, subscribersUs: null, serverUs: null, ratio: null },
-  server: { pid: null, memoryBytesAtStart: null, memoryBytesOpened: null, memoryBytesMax: null },
+  server: {
+    pid: null,
+    memoryBytesAtStart: null,
+    memoryBytesOpened: null,
+    connectionsOpened: 12,
+    memoryBytesMax: null,
+  },
   timeline: [],
 };
 
@@ -65,6 +71,15 @@ test("report of load: where too many were refused to tell what is lost, no numbe
   assert.deepEqual(faults, ["10001 events were refused", "no event was accepted"]);
   assert.match(text, /deliveries +6400: not known how many lost, 0 doubled/);
   assert.match(page, /lost<\/td><td[^>]*>not known/);
+});
+
+test("report of load: memory of a connection is by those open when it was read, whatever became of them", () => {
+  const server = { pid: 7, memoryBytesAtStart: 2 ** 20, memoryBytesOpened: 2 ** 20 + 12 * 4096 };
+  const { text, page } = told({
+    connections: { ...FOUND.connections, held: 1, ended: { "closed by the server": 11 } },
+    server: { ...server, connectionsOpened: 12, memoryBytesMax: 2 ** 21 },
+  });
+  for (const form of [text, page]) assert.match(form, /with 12 connected, 4 KiB a connection/);
 });
 
 /** What is said of what was found, in each form. */

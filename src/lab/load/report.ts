@@ -63,6 +63,8 @@ export interface LoadReport {
     readonly pid: number | null;
     readonly memoryBytesAtStart: number | null;
     readonly memoryBytesOpened: number | null;
+    /** Connections open when that was read. */
+    readonly connectionsOpened: number;
     readonly memoryBytesMax: number | null;
   };
   readonly timeline: readonly Moment[];
@@ -139,7 +141,7 @@ export function reportText(report: LoadReport): string {
       `${summaryText(report.latencyMs)}${published.unsent === 0 ? "" : "; without what was never sent"}`,
     ],
     ["CPU a delivery", costText(cost)],
-    ["server memory", memoryText(server, connections.held)],
+    ["server memory", memoryText(server)],
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   const verdict = report.ok
@@ -163,11 +165,12 @@ export function lostText(lost: number | null): string {
   return lost === null ? "not known how many" : String(lost);
 }
 
-export function memoryText(server: LoadReport["server"], held: number): string {
+export function memoryText(server: LoadReport["server"]): string {
   const { pid, memoryBytesAtStart: start, memoryBytesOpened: opened, memoryBytesMax: most } = server;
+  const count = server.connectionsOpened;
   if (pid === null || start === null || opened === null || most === null) return "not known";
-  const each = held === 0 ? "" : `, ${formatValue((opened - start) / held, "bytes")} a connection`;
-  return `${formatValue(start, "bytes")} at the start, ${formatValue(opened, "bytes")} with all connected${each}, at most ${formatValue(most, "bytes")} (process ${pid})`;
+  const each = count === 0 ? "" : `, ${formatValue((opened - start) / count, "bytes")} a connection`;
+  return `${formatValue(start, "bytes")} at the start, ${formatValue(opened, "bytes")} with ${count} connected${each}, at most ${formatValue(most, "bytes")} (process ${pid})`;
 }
 
 function summaryText({ p50, p90, p99, p999, max }: Summary): string {

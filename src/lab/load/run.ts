@@ -233,6 +233,7 @@ class RunningLoad implements AsyncDisposable {
         pid,
         memoryBytesAtStart: atStart.server?.memoryBytes ?? null,
         memoryBytesOpened: opened.server?.memoryBytes ?? null,
+        connectionsOpened: totalOf(opened.fleets, ({ ready }) => ready),
         memoryBytesMax: this.#memoryMax === 0 ? null : this.#memoryMax,
       },
       timeline: this.#timeline,
