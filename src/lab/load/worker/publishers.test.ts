@@ -6,7 +6,8 @@ import { test } from "node:test";
 import { LOAD_PLAN, LOAD_TARGET } from "../../../../test/helpers/load-plan.ts";
 import { Histogram } from "../histogram.ts";
 import type { LoadPlan } from "../plan.ts";
-import type { Dialect } from "../target.ts";
+import { Publisher } from "../publisher.ts";
+import type { Dialect, LoadTarget } from "../target.ts";
 import { Publishers } from "./publishers.ts";
 
 /** A hundred are due at once, and no more for a long time. */
@@ -72,6 +73,22 @@ test("publishers of load: a connection that breaks is told as that", async () =>
   assert.deepEqual(publishers.sample().refused, { "connection broke": 5 });
 });
 
+test("publisher of load: what is given up is told once, and an answer after all is none", async () => {
+  await using hub = await openHub();
+  const heard: (string | null)[] = [];
+  const sink = { answered: (_: unknown, refusal: string | null) => void heard.push(refusal) };
+  const publisher = new Publisher(hub.target(), null, sink);
+  publisher.publish("/load/0", "{}", { stream: 0, sequence: 1, timeUs: 1 });
+  publisher.publish("/load/0", "{}", { stream: 0, sequence: 2, timeUs: 1 });
+  await hub.asked(2);
+  publisher.giveUp();
+  assert.deepEqual(heard, ["no answer", "no answer"]);
+  hub.answerAll();
+  publisher.publish("/load/0", "{}", { stream: 0, sequence: 3, timeUs: 1 });
+  await hub.whenTrue(() => heard.length > 2);
+  assert.deepEqual(heard.slice(2), [null], "on a connection of its own");
+});
+
 test("publishers of load: what Centrifugo refuses in a 200 is refused, and by its code", async () => {
   const said = ['{"result":{}}', '{"error":{"code":103,"message":"permission denied"}}', "{}", "<html>"];
   await using hub = await openHub(said);
@@ -109,19 +126,17 @@ async function openHub(said: readonly string[] = ["urn:uuid:1"]) {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
+  const target = (dialect: Partial<Dialect> = {}): LoadTarget => ({
+    ...LOAD_TARGET,
+    port,
+    authority: `127.0.0.1:${port}`,
+    dialect: { ...LOAD_TARGET.dialect, ...dialect },
+  });
   return {
     answerAll,
+    target,
     publishers: (plan: LoadPlan, dialect: Partial<Dialect> = {}) =>
-      new Publishers({
-        plan,
-        target: {
-          ...LOAD_TARGET,
-          port,
-          authority: `127.0.0.1:${port}`,
-          dialect: { ...LOAD_TARGET.dialect, ...dialect },
-        },
-        token: null,
-      }),
+      new Publishers({ plan, target: target(dialect), token: null }),
     asked: async (count: number): Promise<void> => {
       while (asked < count) {
         await changed.promise;
