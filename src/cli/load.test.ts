@@ -15,6 +15,9 @@ test("streamkeeper load: SIGTERM, which its processes get too, ends it with its 
   const { pid } = program.child;
   for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" "))
     process.kill(Number(child), "SIGTERM");
+  // What it does to them shows in a later sample, one of which may be under way.
+  const samples = program.stderr.split("holding:").length - 1;
+  await program.printed(new RegExp(`(holding:[^]*){${samples + 2}}`));
   program.child.kill("SIGTERM");
   const { status, stdout, stderr } = await program.finished;
   assert.equal(status, 0, stdout + stderr);
