@@ -1,4 +1,3 @@
-import { writeFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { SystemClock } from "#base/system-clock.ts";
 import { parseBytes, parseDurationMs } from "#base/units.ts";
@@ -7,6 +6,7 @@ import type { Moment } from "#lab/load/report.ts";
 import type { Phase } from "#lab/load/run.ts";
 import type { ServerKind } from "#lab/load/target.ts";
 import { ExitCode } from "./exit.ts";
+import { pageTrouble, writePage } from "./page-file.ts";
 import { PromptError, readPassword } from "./prompt.ts";
 
 interface Options {
@@ -118,6 +118,8 @@ export function addLoadCommand(program: Command): void {
       const { LoadUsageError } = await import("#lab/load/plan.ts");
       const { CheckUsageError } = await import("#lab/check/target.ts");
       const usage = [LoadUsageError, CheckUsageError, PromptError];
+      const fault = faultOf(options);
+      if (fault !== null) command.error(`error: ${fault}`);
       try {
         process.exitCode = await load(options);
       } catch (thrown) {
@@ -134,6 +136,10 @@ async function load(options: Options): Promise<number> {
   const { reportText } = await import("#lab/load/report.ts");
   const password =
     options.user === undefined ? null : await readPassword({ stdin: options.passwordStdin === true });
+  const interrupt = new AbortController();
+  const stop = (): void => interrupt.abort();
+  // Once: a second Ctrl-C ends the program as usual. Before anything is opened, so that nothing of it is left behind.
+  process.once("SIGINT", stop).once("SIGTERM", stop);
   await using opened = await openLoad({
     plan: await planOf(options),
     url: options.url ?? null,
@@ -153,9 +159,6 @@ async function load(options: Options): Promise<number> {
     credentials: options.user === undefined || password === null ? null : { user: options.user, password },
     environment: process.env,
   });
-  const interrupt = new AbortController();
-  // Once: a second Ctrl-C ends the program as usual.
-  process.once("SIGINT", () => interrupt.abort());
   const progress = new Progress(options.verbose === true);
   const { report, latencyUs } = await runLoad({
     ...opened.run,
@@ -164,12 +167,23 @@ async function load(options: Options): Promise<number> {
     onProgress: (phase, moment) => progress.show(phase, moment),
   });
   progress.clear();
-  if (options.html !== undefined) {
-    const { reportPage } = await import("#lab/load/report-page.ts");
-    writeFileSync(options.html, reportPage(report, latencyUs));
-  }
+  // First, since a page that can't be written must not take what was found with it.
   process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
-  return report.ok ? ExitCode.ok : ExitCode.failed;
+  const { reportPage } = await import("#lab/load/report-page.ts");
+  const trouble = options.html === undefined ? null : writePage(options.html, reportPage(report, latencyUs));
+  if (trouble !== null) process.stderr.write(`error: the page was not written (${trouble})\n`);
+  return report.ok && trouble === null ? ExitCode.ok : ExitCode.failed;
+}
+
+/** What is wrong with the options, each of which is right by itself, and what to do; null: nothing. */
+function faultOf({ url, cert, key, user, passwordStdin, html }: Options): string | null {
+  if ((cert === undefined) !== (key === undefined))
+    return "--cert and --key need each other: without both the gateway that is started speaks plain HTTP";
+  if (cert !== undefined && url !== undefined)
+    return "--cert and --key are for the gateway that is started: leave them out, or --url";
+  if (passwordStdin === true && user === undefined)
+    return "--password-stdin needs --user: whose password is it?";
+  return html === undefined ? null : pageTrouble(html);
 }
 
 async function planOf(options: Options): Promise<LoadPlan> {

@@ -9,13 +9,17 @@ export class Histogram {
   #sum = 0;
   #max = 0;
 
-  /** Takes a number from 0 to 2^32 - 1; what is smaller, larger or not whole is moved to the nearest that is. */
-  record(value: number): void {
+  /**
+   * Takes a number from 0 to 2^32 - 1; what is smaller, larger or not whole is moved to the nearest that is.
+   *
+   * @param times how often it was seen
+   */
+  record(value: number, times = 1): void {
     const whole = value < 0 ? 0 : value > VALUE_MAX ? VALUE_MAX : Math.round(value);
     const bucket = bucketOf(whole);
-    this.#counts[bucket] = (this.#counts[bucket] as number) + 1;
-    this.#count++;
-    this.#sum += whole;
+    this.#counts[bucket] = (this.#counts[bucket] as number) + times;
+    this.#count += times;
+    this.#sum += whole * times;
     if (whole > this.#max) this.#max = whole;
   }
 

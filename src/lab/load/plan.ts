@@ -1,4 +1,5 @@
 import { CodedError } from "#base/errors.ts";
+import { formatDurationMs } from "#base/units.ts";
 import { PAYLOAD_BYTES_MIN } from "./stamp.ts";
 import { isLoopback, type ServerKind } from "./target.ts";
 
@@ -39,26 +40,26 @@ export interface LoadPlan {
 
 export class LoadUsageError extends CodedError<"bad_plan" | "off_loopback" | "no_gateway"> {}
 
-/** Bounds of a plan, each with its smallest and largest value. Whatever was asked, a run ends by itself. */
-export const PLAN_BOUNDS = {
-  sse: [0, 200_000],
-  websocket: [0, 200_000],
-  opensPerSecond: [1, 20_000],
-  topics: [1, 100_000],
-  subscriptions: [1, 500],
-  publishers: [1, 256],
-  eventsPerSecond: [0, 1_000_000],
-  burst: [1, 10_000],
-  payloadBytes: [PAYLOAD_BYTES_MIN, 1_048_576],
-  pipeline: [1, 64],
-  durationMs: [100, 86_400_000],
-  settleMs: [100, 300_000],
-  churnPerSecond: [0, 10_000],
-  slow: [0, 200_000],
-  slowBytesPerSecond: [1, 1_000_000],
-  connectTimeoutMs: [100, 300_000],
-  workers: [1, 64],
-} as const satisfies Partial<Record<keyof LoadPlan, readonly [number, number]>>;
+/** Bounds of a plan, by the flag that sets each, with smallest and largest value. Whatever was asked, a run ends by itself. */
+const PLAN_BOUNDS = {
+  sse: ["--sse", 0, 200_000],
+  websocket: ["--websocket", 0, 200_000],
+  opensPerSecond: ["--rate", 1, 20_000],
+  topics: ["--topics", 1, 100_000],
+  subscriptions: ["--subscriptions", 1, 500],
+  publishers: ["--publishers", 1, 256],
+  eventsPerSecond: ["--events", 0, 1_000_000],
+  burst: ["--burst", 1, 10_000],
+  payloadBytes: ["--payload", PAYLOAD_BYTES_MIN, 1_048_576],
+  pipeline: ["--pipeline", 1, 64],
+  durationMs: ["--duration", 100, 86_400_000],
+  settleMs: ["--settle", 100, 300_000],
+  churnPerSecond: ["--churn", 0, 10_000],
+  slow: ["--slow", 0, 200_000],
+  slowBytesPerSecond: ["--slow-rate", 1, 1_000_000],
+  connectTimeoutMs: ["--timeout", 100, 300_000],
+  workers: ["--workers", 1, 64],
+} as const satisfies Partial<Record<keyof LoadPlan, readonly [string, number, number]>>;
 
 /** Places of the ledger: what each subscriber expects of each publisher and topic takes four bytes. */
 const PLACES_MAX = 50_000_000;
@@ -69,24 +70,31 @@ const PLACES_MAX = 50_000_000;
  * @throws LoadUsageError
  */
 export function checkPlan(plan: LoadPlan): void {
-  const faults = Object.entries(PLAN_BOUNDS).flatMap(([name, [least, most]]) => {
+  const faults = Object.entries(PLAN_BOUNDS).flatMap(([name, [flag, least, most]]) => {
     const value = plan[name as keyof typeof PLAN_BOUNDS];
     return value === null || (Number.isFinite(value) && value >= least && value <= most)
       ? []
-      : [`${name} must be from ${least} to ${most}, and is ${value}`];
+      : [`${flag} must be from ${shown(name, least)} to ${shown(name, most)}, and is ${shown(name, value)}`];
   });
   const subscribers = plan.sse + plan.websocket;
-  if (subscribers === 0) faults.push("there must be a subscriber: sse or websocket");
+  if (subscribers === 0) faults.push("there must be a subscriber: --sse or --websocket");
   if (plan.subscriptions > plan.topics)
-    faults.push(`a subscriber can't follow ${plan.subscriptions} of ${plan.topics} topics`);
-  if (plan.slow > subscribers) faults.push(`there are no ${plan.slow} subscribers that could be slow`);
+    faults.push(
+      `a subscriber can't follow ${plan.subscriptions} of ${plan.topics} topics: --subscriptions, --topics`,
+    );
+  if (plan.slow > subscribers)
+    faults.push(`there are no ${plan.slow} subscribers that could be slow: --slow`);
   if (subscribers * plan.subscriptions * plan.publishers > PLACES_MAX)
-    faults.push(`subscribers × subscriptions × publishers must be at most ${PLACES_MAX}`);
-  if (plan.server === "centrifugo" && plan.sse > 0)
-    faults.push("centrifugo speaks no Mercure: sse must be 0");
+    faults.push(`subscribers × --subscriptions × --publishers must be at most ${PLACES_MAX}`);
+  if (plan.server === "centrifugo" && plan.sse > 0) faults.push("centrifugo speaks no Mercure: say --sse 0");
   if (plan.server === "mercure" && plan.websocket > 0)
-    faults.push("a Mercure hub speaks no WebSocket: websocket must be 0");
+    faults.push("a Mercure hub speaks no WebSocket: say --websocket 0");
   if (faults.length > 0) throw new LoadUsageError("bad_plan", faults.join("; "));
+}
+
+/** A value as its flag takes it. */
+function shown(name: string, value: number): string {
+  return name.endsWith("Ms") && Number.isFinite(value) ? formatDurationMs(value) : String(value);
 }
 
 /**

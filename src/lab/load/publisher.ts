@@ -6,8 +6,12 @@ import { tlsOptions } from "./tls-options.ts";
 
 /** Who hears of what became of an event. */
 export interface PublisherSink {
-  /** In the order of `publish`. @param status of HTTP; 0: the connection broke, and nobody knows */
-  answered(ticket: Ticket, status: number): void;
+  /**
+   * In the order of `publish`.
+   *
+   * @param refusal why the event was not taken: an HTTP status, what the server said, or that nobody knows; null: it was
+   */
+  answered(ticket: Ticket, refusal: string | null): void;
 }
 
 /** An event under way. */
@@ -51,6 +55,14 @@ export class Publisher {
     this.#socket.write(this.#request(topic, data));
   }
 
+  /** Nothing more is waited for. */
+  giveUp(): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.destroy();
+    this.#lose("no answer");
+  }
+
   #request(topic: string, data: string): string {
     const { authority, dialect } = this.#target;
     const isForm = dialect.publishFormat === "mercure";
@@ -91,19 +103,51 @@ export class Publisher {
         return;
       }
       if (this.#pending.length < end + length) return;
+      const body = this.#pending.subarray(end, end + length);
       this.#pending = this.#pending.subarray(end + length);
       const ticket = this.#underWay.shift();
-      if (ticket !== undefined) this.#sink.answered(ticket, head.status);
+      if (ticket !== undefined) this.#sink.answered(ticket, this.#refusalOf(head.status, body));
     }
+  }
+
+  #refusalOf(status: number, body: Buffer): string | null {
+    if (status < 200 || status >= 300) return String(status);
+    return this.#target.dialect.publishFormat === "centrifugo"
+      ? centrifugoError(body.toString("utf8"))
+      : null;
   }
 
   #broke(socket: Socket): void {
     if (this.#socket !== socket) return;
     this.#socket = null;
+    this.#lose("connection broke");
+  }
+
+  #lose(why: string): void {
     const lost = this.#underWay;
     this.#underWay = [];
-    for (const ticket of lost) this.#sink.answered(ticket, 0);
+    for (const ticket of lost) this.#sink.answered(ticket, why);
   }
 }
 
 const ANSWER_BYTES_MAX = 64 * 1024;
+
+/**
+ * Centrifugo's HTTP API answers 200 to what it refuses too, with `{"error":{"code":…,"message":…}}`; null: it took it. Only the
+ * code is told: messages may differ from event to event.
+ */
+function centrifugoError(body: string): string | null {
+  const said = parseJson(body);
+  if (typeof said !== "object" || said === null) return "no answer of Centrifugo's";
+  const { error } = said as { error?: { code?: unknown } | null };
+  if (error === undefined || error === null) return null;
+  return typeof error.code === "number" ? `error ${error.code}` : "error without a code";
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

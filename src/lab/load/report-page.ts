@@ -2,7 +2,15 @@ import { htmlPage } from "../report/html.ts";
 import type { Plot, Point } from "../report/plot.ts";
 import type { Tick } from "../report/scale.ts";
 import type { Histogram } from "./histogram.ts";
-import { type Counts, costText, type LoadReport, type Moment, memoryText, type Summary } from "./report.ts";
+import {
+  type Counts,
+  costText,
+  type LoadReport,
+  lostText,
+  type Moment,
+  memoryText,
+  type Summary,
+} from "./report.ts";
 
 /** The report as a self-contained page. @param latencyUs all deliveries' latency */
 export function reportPage(report: LoadReport, latencyUs: Histogram): string {
@@ -11,7 +19,9 @@ export function reportPage(report: LoadReport, latencyUs: Histogram): string {
     title: `Load of ${report.url}`,
     verdict: {
       ok: report.ok,
-      text: report.ok ? "Nothing was lost, doubled or out of order." : report.faults.join("; "),
+      text: report.ok
+        ? `${report.interrupted ? "Interrupted. Until then n" : "N"}othing was lost, doubled or out of order.`
+        : report.faults.join("; "),
     },
     facts: [
       ["started", report.startedAt],
@@ -22,7 +32,7 @@ export function reportPage(report: LoadReport, latencyUs: Histogram): string {
       ],
       ["churn", `${plan.churnPerSecond} a second${plan.resumes ? ", resuming" : ""}`],
       ["CPU a delivery", costText(cost)],
-      ["server memory", memoryText(server, connections.held)],
+      ["server memory", memoryText(server)],
       ...(report.interrupted ? ([["interrupted", "yes"]] as const) : []),
     ],
     sections: [
@@ -69,11 +79,13 @@ export function reportPage(report: LoadReport, latencyUs: Histogram): string {
               ...countRows("failed", connections.failed),
               ...countRows("ended by the server", connections.ended),
               ...countRows("slow, ended by the server", connections.slowEnded),
-              ["events sent", published.sent],
+              ["events due", published.due],
+              ["never sent", published.unsent],
+              ["sent", published.sent],
               ["accepted", published.accepted],
               ...countRows("refused", published.refused),
               ["deliveries", deliveries.count],
-              ["lost", deliveries.lost],
+              ["lost", deliveries.lost ?? lostText(null)],
               ["doubled", deliveries.doubled],
               ["out of order", deliveries.disordered],
               ["gaps told", deliveries.gapsTold],

@@ -15,6 +15,8 @@ export interface LoadReport {
   readonly phasesMs: { readonly open: number; readonly hold: number; readonly settle: number };
   readonly connections: {
     readonly wanted: number;
+    /** Whether each was ready or had failed before events flowed; false: the run was interrupted before. */
+    readonly allOpened: boolean;
     /** Held when the run ended. */
     readonly held: number;
     readonly opened: number;
@@ -27,16 +29,21 @@ export interface LoadReport {
   readonly signInMs: Summary;
   readonly latencyMs: Summary;
   readonly published: {
+    /** Events whose time came while events flowed: `sent`, and those that the target had left no room for. */
+    readonly due: number;
+    readonly unsent: number;
     readonly sent: number;
     readonly accepted: number;
+    /** By HTTP status, or by why else. */
     readonly refused: Counts;
-    /** How late events were sent. */
+    /** How late events were sent; for those that never were, how late they were when it was given up. */
     readonly lagMs: Summary;
     readonly answerMs: Summary;
   };
   readonly deliveries: {
     readonly count: number;
-    readonly lost: number;
+    /** Null: not known, since more events were refused than are kept by number. */
+    readonly lost: number | null;
     readonly doubled: number;
     readonly disordered: number;
     readonly gapsTold: number;
@@ -56,6 +63,8 @@ export interface LoadReport {
     readonly pid: number | null;
     readonly memoryBytesAtStart: number | null;
     readonly memoryBytesOpened: number | null;
+    /** Connections open when that was read. */
+    readonly connectionsOpened: number;
     readonly memoryBytesMax: number | null;
   };
   readonly timeline: readonly Moment[];
@@ -117,19 +126,29 @@ export function reportText(report: LoadReport): string {
     ...countsRows("slow, ended", connections.slowEnded),
     ["connect", summaryText(report.connectMs)],
     ["sign-in", summaryText(report.signInMs)],
-    ["published", `${published.accepted} of ${published.sent} accepted in ${formatElapsed(phasesMs.hold)}`],
+    [
+      "published",
+      `${published.accepted} of ${published.sent} accepted in ${formatElapsed(phasesMs.hold)}${published.unsent === 0 ? "" : `; ${published.unsent} more were due, and never sent`}`,
+    ],
     ...countsRows("refused", published.refused),
     ["sent late by", summaryText(published.lagMs)],
     [
       "deliveries",
-      `${deliveries.count}: ${deliveries.lost} lost, ${deliveries.doubled} doubled, ${deliveries.disordered} out of order, ${deliveries.gapsTold} gaps told`,
+      `${deliveries.count}: ${lostText(deliveries.lost)} lost, ${deliveries.doubled} doubled, ${deliveries.disordered} out of order, ${deliveries.gapsTold} gaps told`,
     ],
-    ["latency", summaryText(report.latencyMs)],
+    [
+      "latency",
+      `${summaryText(report.latencyMs)}${published.unsent === 0 ? "" : "; without what was never sent"}`,
+    ],
     ["CPU a delivery", costText(cost)],
-    ["server memory", memoryText(server, connections.held)],
+    ["server memory", memoryText(server)],
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
-  const verdict = report.ok ? "All is well." : `Failed: ${report.faults.join("; ")}.`;
+  const verdict = report.ok
+    ? report.interrupted
+      ? "Nothing was wrong until then."
+      : "All is well."
+    : `Failed: ${report.faults.join("; ")}.`;
   const stopped = report.interrupted ? "Interrupted: this is what was seen until then.\n" : "";
   return `${rows.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join("")}\n${stopped}${verdict}\n`;
 }
@@ -142,11 +161,16 @@ export function costText({ loadUs, subscribersUs, serverUs, ratio }: LoadReport[
     : `server ${serverUs.toFixed(1)} µs, ${own}: ratio ${ratio.toFixed(2)}`;
 }
 
-export function memoryText(server: LoadReport["server"], held: number): string {
+export function lostText(lost: number | null): string {
+  return lost === null ? "not known how many" : String(lost);
+}
+
+export function memoryText(server: LoadReport["server"]): string {
   const { pid, memoryBytesAtStart: start, memoryBytesOpened: opened, memoryBytesMax: most } = server;
+  const count = server.connectionsOpened;
   if (pid === null || start === null || opened === null || most === null) return "not known";
-  const each = held === 0 ? "" : `, ${formatValue((opened - start) / held, "bytes")} a connection`;
-  return `${formatValue(start, "bytes")} at the start, ${formatValue(opened, "bytes")} with all connected${each}, at most ${formatValue(most, "bytes")} (process ${pid})`;
+  const each = count === 0 ? "" : `, ${formatValue((opened - start) / count, "bytes")} a connection`;
+  return `${formatValue(start, "bytes")} at the start, ${formatValue(opened, "bytes")} with ${count} connected${each}, at most ${formatValue(most, "bytes")} (process ${pid})`;
 }
 
 function summaryText({ p50, p90, p99, p999, max }: Summary): string {

@@ -1,39 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Command } from "commander";
 import { SystemClock } from "#base/system-clock.ts";
+import { addLoadCommand } from "#cli/load.ts";
 import { openFlawedHub } from "../../../test/helpers/flawed-hub.ts";
 import { openGateway, signIn } from "../../../test/helpers/gateway.ts";
+import { LOAD_PLAN } from "../../../test/helpers/load-plan.ts";
 import { type LoadRequest, openLoad } from "./open.ts";
 import { checkPlan, type LoadPlan, LoadUsageError } from "./plan.ts";
 import { reportText } from "./report.ts";
 import { reportPage } from "./report-page.ts";
-import { runLoad } from "./run.ts";
+import { type LoadRun, runLoad } from "./run.ts";
 import { listenerPid, listeningInodes, serverUse } from "./server-process.ts";
 
-const PLAN: LoadPlan = {
-  server: "streamkeeper",
-  sse: 6,
-  websocket: 6,
-  opensPerSecond: 500,
-  topics: 3,
-  subscriptions: 2,
-  publishers: 2,
-  eventsPerSecond: 300,
-  burst: 3,
-  payloadBytes: 100,
-  pipeline: 8,
-  durationMs: 700,
-  settleMs: 5000,
-  churnPerSecond: 0,
-  resumes: false,
-  slow: 0,
-  slowBytesPerSecond: 1000,
-  connectTimeoutMs: 5000,
-  workers: 2,
-};
-
 const OF_MERCURE = { server: "mercure", websocket: 0, workers: 1, durationMs: 500 } as const;
+
+const ONE_STREAM = { topics: 1, subscriptions: 1, publishers: 1 } as const;
 
 const TLS = (name: string): string =>
   fileURLToPath(new URL(`../../../test/fixtures/tls/${name}`, import.meta.url));
@@ -87,8 +70,7 @@ test("load: connections that churn without resuming miss only what goes by while
 
 test("load: a hub that drops, doubles and moves events is found out, to the very numbers", async () => {
   await using hub = await openFlawedHub();
-  const plan = { topics: 1, subscriptions: 1, publishers: 1, settleMs: 300 } as const;
-  const { report } = await load({ ...OF_MERCURE, ...plan }, { url: hub.url });
+  const { report } = await load({ ...OF_MERCURE, ...ONE_STREAM, settleMs: 300 }, { url: hub.url });
   const { dropped, doubled, moved } = hub.flaws;
   assert.ok(dropped > 0 && doubled > 0 && moved > 0);
   assert.equal(report.ok, false);
@@ -105,6 +87,44 @@ test("load: connections that are refused fail the run, each with its reason", as
   const { report } = await load({ ...OF_MERCURE, eventsPerSecond: 0 }, { url: hub.url, dialect });
   assert.deepEqual(report.connections.failed, { "HTTP status 404": 6 });
   assert.deepEqual(report.faults, ["6 connections failed"]);
+});
+
+test("load: more workers than subscribers is no reason to wait for ever", async () => {
+  await using hub = await openFlawedHub();
+  const { report } = await load({ ...OF_MERCURE, sse: 2, workers: 4, eventsPerSecond: 0 }, { url: hub.url });
+  assert.deepEqual(report.faults, []);
+  assert.equal(report.connections.held, 2);
+});
+
+test("load: interrupted before all are connected, it fails, and says so", async () => {
+  await using hub = await openFlawedHub();
+  const interrupt = new AbortController();
+  const { report, latencyUs } = await load(
+    { ...OF_MERCURE, opensPerSecond: 1 },
+    { url: hub.url, signal: interrupt.signal, onProgress: () => interrupt.abort() },
+  );
+  assert.equal(report.ok, false);
+  assert.match(
+    reportText(report),
+    /Interrupted[\s\S]*Failed: it was interrupted with [0-5] of 6 connected; no event was accepted\.\n$/,
+  );
+  assert.match(reportPage(report, latencyUs), /✗ it was interrupted/);
+});
+
+test("load: interrupted while events flow, it tells what it saw, and does not call it well", async () => {
+  await using hub = await openFlawedHub();
+  const interrupt = new AbortController();
+  const { report, latencyUs } = await load(
+    { ...OF_MERCURE, ...ONE_STREAM, sse: 1, eventsPerSecond: 1, burst: 1, durationMs: 60_000 },
+    {
+      url: hub.url,
+      signal: interrupt.signal,
+      onProgress: (phase) => phase === "holding" && interrupt.abort(),
+    },
+  );
+  assert.deepEqual([report.ok, report.interrupted], [true, true], reportText(report));
+  assert.match(reportText(report), /Interrupted: [^\n]*\nNothing was wrong until then\.\n$/);
+  assert.match(reportPage(report, latencyUs), /Interrupted\. Until then nothing was lost/);
 });
 
 test("load: hosts that are not this machine are refused without the user's word", async () => {
@@ -126,12 +146,38 @@ test("load: a gateway of its own that can't start says why", async () => {
   );
 });
 
-test("load: a plan out of bounds is refused, with all its faults", () => {
-  const bad = { ...PLAN, sse: -1, durationMs: Number.POSITIVE_INFINITY, subscriptions: 4, payloadBytes: 10 };
+test("load: a plan out of bounds is refused, with all its faults, by the flags that set them", () => {
+  const bad = {
+    sse: -1,
+    opensPerSecond: 0,
+    durationMs: 1500e5,
+    settleMs: 50,
+    subscriptions: 4,
+    payloadBytes: 10,
+  };
+  assert.throws(() => checkPlan({ ...LOAD_PLAN, ...bad }), {
+    code: "bad_plan",
+    message: [
+      "--sse must be from 0 to 200000, and is -1",
+      "--rate must be from 1 to 20000, and is 0",
+      "--payload must be from 43 to 1048576, and is 10",
+      "--duration must be from 100ms to 1d, and is 2500m",
+      "--settle must be from 100ms to 5m, and is 50ms",
+      "a subscriber can't follow 4 of 3 topics: --subscriptions, --topics",
+    ].join("; "),
+  });
+});
+
+test("load: each bound is told by a flag that the command has", () => {
+  const program = new Command();
+  addLoadCommand(program);
+  const flags = program.commands[0]?.options.map(({ long }) => long);
+  const all = Object.fromEntries(Object.keys(LOAD_PLAN).map((field) => [field, Number.NaN]));
+  const told = (message: string): string[] => message.match(/--[a-z-]+/g) ?? [];
   assert.throws(
-    () => checkPlan(bad),
-    (thrown: Error) =>
-      ["sse", "durationMs", "payloadBytes", "4 of 3 topics"].every((part) => thrown.message.includes(part)),
+    () => checkPlan({ ...LOAD_PLAN, ...all } as LoadPlan),
+    ({ message }: Error) =>
+      told(message).length >= 17 && told(message).every((flag) => flags?.includes(flag)),
   );
 });
 
@@ -147,11 +193,13 @@ test("server process: who listens is found by the port, and its CPU and memory a
 
 async function load(
   plan: Partial<LoadPlan>,
-  where: { url?: string; ca?: string } & Partial<Pick<LoadRequest, "tls" | "environment" | "dialect">> = {},
+  where: { url?: string; ca?: string } & Partial<
+    Pick<LoadRequest, "tls" | "environment" | "dialect"> & Pick<LoadRun, "signal" | "onProgress">
+  > = {},
 ): ReturnType<typeof runLoad> {
   const clock = new SystemClock();
   await using opened = await openLoad({
-    plan: { ...PLAN, ...plan },
+    plan: { ...LOAD_PLAN, ...plan },
     url: where.url ?? null,
     isOwnHost: false,
     dialect: where.dialect ?? {},
@@ -164,7 +212,7 @@ async function load(
   return await runLoad({
     ...opened.run,
     clock,
-    signal: new AbortController().signal,
-    onProgress: () => {},
+    signal: where.signal ?? new AbortController().signal,
+    onProgress: where.onProgress ?? (() => {}),
   });
 }

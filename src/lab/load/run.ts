@@ -1,18 +1,13 @@
 import { availableParallelism } from "node:os";
 import type { Clock } from "#base/clock.ts";
+import { faultsOf, lostOf } from "./faults.ts";
 import { Histogram } from "./histogram.ts";
 import type { LoadPlan } from "./plan.ts";
 import { type LoadReport, type Moment, summaryOf } from "./report.ts";
 import { type ServerUse, serverUse } from "./server-process.ts";
 import type { LoadTarget } from "./target.ts";
 import { addCounts, totalOf } from "./totals.ts";
-import {
-  type FleetSample,
-  type Published,
-  type PublishersSample,
-  REFUSED_MAX,
-  type Settled,
-} from "./worker/messages.ts";
+import type { FleetSample, Published, PublishersSample, Settled } from "./worker/messages.ts";
 import { WorkerProcess } from "./worker/process.ts";
 
 export interface LoadRun {
@@ -38,6 +33,7 @@ export type Phase = "opening" | "holding" | "settling";
 const SAMPLES_MAX = 3600;
 const SAMPLE_MS_MIN = 1000;
 const MOMENT_MS_MIN = 100;
+const INTERRUPTED_SETTLE_MS_MAX = 1000;
 
 /** Runs a load to its end; answers the report, and the histogram of latencies for plots. */
 export async function runLoad(run: LoadRun): Promise<{ report: LoadReport; latencyUs: Histogram }> {
@@ -62,7 +58,9 @@ class RunningLoad implements AsyncDisposable {
   constructor(run: LoadRun) {
     this.#run = run;
     this.#startedMs = run.clock.monotonicMs();
-    this.#fleets = Array.from({ length: run.plan.workers }, () => new WorkerProcess());
+    // A worker without a subscriber would have nothing to do.
+    const workers = Math.min(run.plan.workers, run.plan.sse + run.plan.websocket);
+    this.#fleets = Array.from({ length: workers }, () => new WorkerProcess());
     this.#publishers = run.plan.eventsPerSecond === 0 ? null : new WorkerProcess();
   }
 
@@ -77,7 +75,13 @@ class RunningLoad implements AsyncDisposable {
       this.#publishers?.ask({ ask: "publishers", job: { plan, target, token: publishToken } }),
     ]);
     const atStart = await this.#sample("opening");
-    await this.#sampling("opening", Promise.all(this.#fleets.map((fleet) => fleet.ask({ ask: "begin" }))));
+    let allOpened = false;
+    if (!signal.aborted) {
+      const opening = Promise.all(this.#fleets.map((fleet) => fleet.ask({ ask: "begin" }))).then(() => {
+        allOpened = true;
+      });
+      await this.#sampling("opening", opening);
+    }
     const opened = await this.#sample("opening");
 
     if (!signal.aborted) await this.#publishers?.ask({ ask: "begin" });
@@ -88,12 +92,14 @@ class RunningLoad implements AsyncDisposable {
     };
     const held = await this.#sample("holding");
 
-    const question = { ask: "settle", published, timeoutMs: signal.aborted ? 0 : plan.settleMs } as const;
+    // What was on its way when it was interrupted is not lost by that.
+    const timeoutMs = signal.aborted ? Math.min(plan.settleMs, INTERRUPTED_SETTLE_MS_MAX) : plan.settleMs;
+    const question = { ask: "settle", published, timeoutMs } as const;
     const settling = Promise.all(this.#fleets.map((fleet) => fleet.ask(question)));
     await this.#sampling("settling", settling, false);
     const end = await this.#sample("settling");
     return {
-      report: this.#report({ startedAt, atStart, opened, held, end, settled: await settling }),
+      report: this.#report({ startedAt, atStart, opened, allOpened, held, end, settled: await settling }),
       latencyUs: this.#latencyUs,
     };
   }
@@ -193,6 +199,7 @@ class RunningLoad implements AsyncDisposable {
       },
       connections: {
         wanted: plan.sse + plan.websocket,
+        allOpened: seen.allOpened,
         held: ledger(({ ready }) => ready),
         opened: ledger(({ opened: count }) => count),
         churned: ledger(({ churned }) => churned),
@@ -204,6 +211,8 @@ class RunningLoad implements AsyncDisposable {
       signInMs: summaryOf(merged(({ signInUs }) => signInUs)),
       latencyMs: summaryOf(this.#latencyUs),
       published: {
+        due: end.publishers?.due ?? 0,
+        unsent: end.publishers?.unsent ?? 0,
         sent: end.publishers?.published ?? 0,
         accepted: end.publishers?.accepted ?? 0,
         refused: end.publishers?.refused ?? {},
@@ -212,7 +221,7 @@ class RunningLoad implements AsyncDisposable {
       },
       deliveries: {
         count: ledger((fleet) => fleet.ledger.delivered),
-        lost: seen.settled.reduce((sum, { lost }) => sum + lost, 0),
+        lost: lostOf(seen.settled, end.publishers?.refused ?? {}),
         doubled: ledger((fleet) => fleet.ledger.doubles),
         disordered: ledger((fleet) => fleet.ledger.disorder),
         gapsTold: ledger((fleet) => fleet.ledger.gapsTold),
@@ -224,6 +233,7 @@ class RunningLoad implements AsyncDisposable {
         pid,
         memoryBytesAtStart: atStart.server?.memoryBytes ?? null,
         memoryBytesOpened: opened.server?.memoryBytes ?? null,
+        connectionsOpened: totalOf(opened.fleets, ({ ready }) => ready),
         memoryBytesMax: this.#memoryMax === 0 ? null : this.#memoryMax,
       },
       timeline: this.#timeline,
@@ -253,6 +263,7 @@ interface Seen {
   readonly startedAt: string;
   readonly atStart: Sample;
   readonly opened: Sample;
+  readonly allOpened: boolean;
   readonly held: Sample;
   readonly end: Sample;
   readonly settled: readonly Settled[];
@@ -290,31 +301,6 @@ function costOf(from: Sample, to: Sample): LoadReport["cost"] {
   const serverUs =
     from.server === null || to.server === null ? null : (to.server.cpuUs - from.server.cpuUs) / count;
   return { loadUs, subscribersUs, serverUs, ratio: serverUs ? loadUs / serverUs : null };
-}
-
-function faultsOf({
-  connections,
-  published,
-  deliveries,
-  plan,
-  interrupted,
-}: Omit<LoadReport, "ok" | "faults">): string[] {
-  const sum = (counts: Readonly<Record<string, number>>): number =>
-    Object.values(counts).reduce((all, count) => all + count, 0);
-  const refused = sum(published.refused);
-  const faults: readonly (readonly [number, string])[] = [
-    [sum(connections.failed), "connections failed"],
-    [sum(connections.ended), "connections were ended by the server"],
-    [refused > REFUSED_MAX ? 0 : deliveries.lost, "deliveries were lost"],
-    [deliveries.doubled, "deliveries were doubled"],
-    [deliveries.disordered, "deliveries were out of order"],
-    [deliveries.strays, "deliveries were of topics not asked for"],
-    [refused, "events were refused"],
-  ];
-  const told = faults.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-  if (plan.eventsPerSecond !== 0 && published.accepted === 0 && !interrupted)
-    told.push("no event was accepted");
-  return told;
 }
 
 function deliveriesOf({ fleets }: Sample): number {

@@ -11,3 +11,8 @@ export function addCounts(all: readonly Readonly<Record<string, number>>[]): Rec
     for (const [name, count] of Object.entries(counts)) sum.set(name, (sum.get(name) ?? 0) + count);
   return Object.fromEntries(sum);
 }
+
+/** Of all names together. */
+export function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}

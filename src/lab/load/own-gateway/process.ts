@@ -51,7 +51,7 @@ export async function startOwnGateway(options: OwnGatewayOptions): Promise<OwnGa
       pid: child.pid as number,
       token: issued.access_token,
       [Symbol.asyncDispose]: async () => {
-        child.kill("SIGTERM");
+        if (child.connected) child.disconnect();
         const hard = setTimeout(() => child.kill("SIGKILL"), END_MS_MAX);
         await ended;
         clearTimeout(hard);

@@ -50,6 +50,7 @@ export class Fleet implements ClientSink {
 
   /** Opens all; resolves once each is ready or has failed. */
   begin(): Promise<void> {
+    if (this.#clients.length === 0) return Promise.resolve();
     this.#beganUs = nowUs();
     this.#churnDue = 0;
     setInterval(() => this.#turn(), TURN_MS);

@@ -5,9 +5,9 @@ import { Publishers } from "./publishers.ts";
 
 /**
  * A worker process of `load`: does one job for its parent, answers its questions, and ends with it. Ctrl-C reaches every
- * process of a terminal; the parent alone decides what it means.
+ * process of a terminal, and SIGTERM often all of a group; the parent alone decides what they mean.
  */
-process.on("SIGINT", () => {});
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
 process.on("disconnect", () => process.exit(0));
 process.on("message", (message) => {
   const { id, question } = message as { id: number; question: Question };

@@ -63,11 +63,14 @@ export interface FleetSample {
 
 export interface PublishersSample {
   readonly cpuUs: number;
+  /** Once publishing has stopped: events that were due by then, and those of them that were never sent. */
+  readonly due: number;
+  readonly unsent: number;
   readonly published: number;
   readonly accepted: number;
-  /** By HTTP status; 0: the connection broke. */
+  /** By HTTP status, or by why else. */
   readonly refused: Readonly<Record<string, number>>;
-  /** From when an event was due to when it was sent, in microseconds, since the start. */
+  /** From when an event was due to when it was sent, or given up, in microseconds, since the start. */
   readonly lagUs: HistogramState;
   /** From sending to the answer. */
   readonly answerUs: HistogramState;
