@@ -35,6 +35,22 @@ test("attack: an address that the client wrote itself is not believed", () => {
   );
 });
 
+test("attack: a client that sends the header which its proxy passes on as it came has it believed in no case", () => {
+  const read = clientAddressReader(["10.0.0.0/8"]);
+  const [mine, other] = ["198.51.100.1", "203.0.113.55"];
+  // The proxy's own header says who it is; the other one is the client's, whichever it is.
+  assert.equal(read(request("10.1.1.1", { "x-forwarded-for": mine, forwarded: `for=${other}` })), "10.1.1.1");
+  assert.equal(read(request("10.1.1.1", { "x-forwarded-for": other, forwarded: `for=${mine}` })), "10.1.1.1");
+  assert.equal(read(request("10.1.1.1", { "x-forwarded-for": mine, forwarded: "for=unknown" })), "10.1.1.1");
+  assert.equal(read(request("10.1.1.1", { "x-forwarded-for": mine, forwarded: `for=${mine}` })), mine);
+  const scheme = clientSchemeReader(["10.0.0.0/8"]);
+  assert.equal(scheme(request("10.1.1.1", { "x-forwarded-proto": "http", forwarded: "proto=https" })), null);
+  assert.equal(
+    scheme(request("10.1.1.1", { "x-forwarded-proto": "https", forwarded: "for=10.0.0.1" })),
+    "https",
+  );
+});
+
 test("client scheme: a trusted proxy's word counts, its own where there are several, and nobody else's", () => {
   const read = clientSchemeReader(["10.0.0.0/8"]);
   assert.equal(read(request("10.1.1.1", { "x-forwarded-proto": "https" })), "https");

@@ -6,30 +6,38 @@ const HOPS_MAX = 16;
 
 /**
  * The client's address as limits count it: the socket's peer, or, where the peer is a trusted proxy, the last address
- * that no trusted proxy vouches for (`Forwarded`, RFC 7239, else `X-Forwarded-For`). What a client itself wrote into
- * these headers stands further left and is never reached.
+ * that no trusted proxy vouches for (`Forwarded`, RFC 7239, or `X-Forwarded-For`). What a client itself wrote into the
+ * header that the proxy adds to stands further left and is never reached. Most proxies write one of the two and pass the
+ * other on as it came: where they do not agree, one is the client's own, and neither is believed.
  *
  * @param trusted IP addresses and CIDR ranges of proxies
  */
 export function clientAddressReader(trusted: readonly string[]): (request: IncomingMessage) => string {
   const proxies = blockListOf(trusted);
   return (request) => {
-    let address = plain(request.socket.remoteAddress ?? "");
+    const address = plain(request.socket.remoteAddress ?? "");
     if (trusted.length === 0 || !isTrusted(proxies, address)) return address;
-    const hops = forwardedFor(request.headers).slice(-HOPS_MAX);
-    for (let hop = hops.pop(); hop !== undefined; hop = hops.pop()) {
-      if (isIP(hop) === 0) return address;
-      address = hop;
-      if (!isTrusted(proxies, address)) return address;
-    }
-    return address;
+    const told = chainsOf(request.headers).map((hops) => lastUntrusted(proxies, address, hops));
+    return told.length > 0 && told.every((each) => each === told[0]) ? (told[0] as string) : address;
   };
+}
+
+/** The last address of a chain that is no trusted proxy's, or the nearest one that is an address at all. */
+function lastUntrusted(proxies: BlockList, peer: string, chain: readonly string[]): string {
+  let address = peer;
+  const hops = chain.slice(-HOPS_MAX);
+  for (let hop = hops.pop(); hop !== undefined; hop = hops.pop()) {
+    if (isIP(hop) === 0) return address;
+    address = hop;
+    if (!isTrusted(proxies, address)) return address;
+  }
+  return address;
 }
 
 /**
  * The scheme that the client used, as the trusted proxy that the request came through tells it (`Forwarded`, RFC 7239,
- * else `X-Forwarded-Proto`); null: it came through none, or it does not say. Of several schemes the last one is the
- * proxy's own word.
+ * or `X-Forwarded-Proto`); null: it came through none, or it does not say, or the two do not agree. Of several schemes the
+ * last one is the proxy's own word.
  */
 export function clientSchemeReader(
   trusted: readonly string[],
@@ -37,15 +45,9 @@ export function clientSchemeReader(
   const isProxy = proxyTest(trusted);
   return ({ socket, headers }) => {
     if (!isProxy(socket.remoteAddress ?? "")) return null;
-    const { forwarded } = headers;
-    const told =
-      forwarded === undefined
-        ? String(headers["x-forwarded-proto"] ?? "")
-            .split(",")
-            .at(-1)
-        : /(?:^|;)\s*proto="?([a-z]+)"?/i.exec(forwarded.split(",").at(-1)?.trim() ?? "")?.[1];
-    const scheme = told?.trim().toLowerCase();
-    return scheme === "http" || scheme === "https" ? scheme : null;
+    const told = new Set(schemesOf(headers).map((scheme) => scheme.trim().toLowerCase()));
+    const [scheme] = told;
+    return told.size === 1 && (scheme === "http" || scheme === "https") ? scheme : null;
   };
 }
 
@@ -55,16 +57,26 @@ export function proxyTest(trusted: readonly string[]): (address: string) => bool
   return (address) => trusted.length > 0 && isTrusted(proxies, plain(address));
 }
 
-/** Addresses from the farthest to the nearest hop. */
-function forwardedFor(headers: IncomingMessage["headers"]): string[] {
-  const forwarded = headers.forwarded;
+/** Addresses from the farthest to the nearest hop, by each header that is there. */
+function chainsOf(headers: IncomingMessage["headers"]): string[][] {
+  const chains: string[][] = [];
+  const { forwarded } = headers;
   if (forwarded !== undefined) {
-    return forwarded
-      .split(",")
-      .map((hop) => plain(/(?:^|;)\s*for="?([^;"]+)"?/i.exec(hop.trim())?.[1] ?? ""));
+    const hops = forwarded.split(",");
+    chains.push(hops.map((hop) => plain(/(?:^|;)\s*for="?([^;"]+)"?/i.exec(hop.trim())?.[1] ?? "")));
   }
   const list = headers["x-forwarded-for"];
-  return list === undefined ? [] : String(list).split(",").map(plain);
+  if (list !== undefined) chains.push(String(list).split(",").map(plain));
+  return chains;
+}
+
+/** The nearest hop's word, by each header that says it. */
+function schemesOf(headers: IncomingMessage["headers"]): string[] {
+  const last = headers.forwarded?.split(",").at(-1)?.trim() ?? "";
+  const schemes = [/(?:^|;)\s*proto="?([a-z]+)"?/i.exec(last)?.[1]];
+  const list = headers["x-forwarded-proto"];
+  if (list !== undefined) schemes.push(String(list).split(",").at(-1));
+  return schemes.filter((scheme) => scheme !== undefined);
 }
 
 /** Without port, brackets, zone and the IPv4-in-IPv6 prefix. */

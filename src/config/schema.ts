@@ -183,7 +183,7 @@ export const fileSchema = section({
       1000,
     )
       .prefault([])
-      .describe("Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."),
+      .describe("Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto`, or `Forwarded`, are believed."),
     http2: boolean()
       .prefault(true)
       .describe(
