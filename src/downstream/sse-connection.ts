@@ -11,7 +11,8 @@ import type { ByteSink } from "./byte-sink.ts";
 import { Connection } from "./connection.ts";
 import type { Desk } from "./desk.ts";
 import { RefusalCode } from "./mercure-refusal.ts";
-import { feedGapFrame, gapFrame, heartbeatFrame, liveFrame, openingFrame, stateFrame } from "./sse-frames.ts";
+import { gapFrame, heartbeatFrame, liveFrame, openingFrame, stateFrame } from "./sse-frames.ts";
+import { feedGapFrame } from "./sse-gap.ts";
 import { startOf } from "./sse-resume.ts";
 
 /** Bytes of replayed events that are queued at a time; more are read when the socket has taken them. */
@@ -122,13 +123,10 @@ export class SseConnection extends Connection implements EventSink {
   /** Called by the hub. While it replays, its reader finds out by itself, and the client is told when it comes back. */
   gap(gap: Gap): void {
     if (this.#reader !== null) return;
-    const event = (topic: string) => ({ topics: [topic], private: gap.private });
-    const topics = gap.topics
-      .filter(({ name, selector }) => mayReceive(this.identity, event(name), selector, this.desk.access))
-      .map(({ name }) => name);
-    if (topics.length === 0) return;
+    const frame = feedGapFrame(this.desk, this.identity, gap);
+    if (frame === null) return;
     this.#reached = gap.sequence;
-    this.enqueue(feedGapFrame(this.desk.hub, [...new Set(topics)], gap));
+    this.enqueue(frame);
   }
 
   override onWheel(): void {

@@ -1,4 +1,4 @@
-import type { Gap, Hub, HubEvent } from "#hub/hub.ts";
+import type { Hub, HubEvent } from "#hub/hub.ts";
 import type { SubscribeRequest } from "#protocol/mercure-subscribe.ts";
 import { encodeSseCursor, encodeSseEvent, encodeSseOpening } from "#protocol/sse-encode.ts";
 import { cursorAt } from "./sse-resume.ts";
@@ -26,13 +26,6 @@ export function gapFrame(hub: Hub, request: SubscribeRequest, sequence: number):
     resumed: cursorAt(hub, sequence),
   };
   return encodeSseEvent({ id: cursorAt(hub, 0), type: "gap", data: JSON.stringify(data), retryMs: null });
-}
-
-/** Tells a client that events are missing which a feed could not bring: from its cursor on a resume is exact again. */
-export function feedGapFrame(hub: Hub, topics: readonly string[], gap: Gap): Buffer {
-  const id = cursorAt(hub, gap.sequence);
-  const data = { topics, after: cursorAt(hub, gap.after), resumed: id };
-  return encodeSseEvent({ id, type: "gap", data: JSON.stringify(data), retryMs: null });
 }
 
 /**

@@ -41,10 +41,24 @@ describe("gap", () => {
     publish(hub, "/q/a");
     hub.markGap(["/q/a", "/q/b"], true);
     const names = (listener: Listener) =>
-      listener.heard.flatMap((each) => ("after" in each ? [each.topics.map(({ name }) => name)] : []));
+      listener.heard.flatMap((each) => ("after" in each ? [each.parts.flatMap((part) => part.names)] : []));
     assert.deepEqual(names(both), [["/q/a", "/q/b"]]);
     assert.deepEqual(names(pattern), [["/q/a", "/q/b"]]);
     assert.deepEqual(other.heard, []);
+  });
+
+  test("attack: a gap of many topics costs those who subscribe by the same pattern one list together", () => {
+    const hub = newHub();
+    const listeners = Array.from({ length: 50 }, () => new Listener());
+    for (const listener of listeners) hub.subscribe(listener, Q);
+    const names = Array.from({ length: 100 }, (_, index) => `/q/${index}`);
+    hub.markGap(names, true);
+    const parts = listeners.map(({ heard }) => heard.flatMap((each) => ("after" in each ? each.parts : [])));
+    assert.deepEqual(parts[0]?.[0]?.names, names);
+    for (const [part, ...more] of parts) {
+      assert.equal(part, parts[0]?.[0], "the same object");
+      assert.equal(more.length, 0);
+    }
   });
 
   test("gap: a resume from before it is not exact, not even from the last event; from after it, it is", () => {

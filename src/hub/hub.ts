@@ -22,9 +22,9 @@ import type { Demand, HistoryQuery, HubOptions, HubStats } from "./ports.ts";
 import { StateStore } from "./state-store.ts";
 import {
   type EventSink,
+  type GapPart,
   type PatternGroup,
   Subscription,
-  subscriptionsOf,
   Topic,
   TopicRefused,
 } from "./topic.ts";
@@ -34,7 +34,7 @@ export type { FollowedLog } from "./log.ts";
 export type { LogReader } from "./log-reader.ts";
 export type { HubMemory, RememberedEvent, RememberedState } from "./memory.ts";
 export type { Demand, DemandVerdict } from "./ports.ts";
-export type { EventSink, Gap, Subscription } from "./topic.ts";
+export type { EventSink, Gap, GapPart, Subscription } from "./topic.ts";
 export { TopicRefused } from "./topic.ts";
 
 /** What a subscription costs, its topic included. Measured roughly, rounded up. */
@@ -160,19 +160,32 @@ export class Hub {
     const after = this.#log.head;
     const sequence = this.#log.skip();
     this.#gaps.note(sequence, names);
-    const told = new Map<EventSink, { readonly name: string; readonly selector: TopicMatcher }[]>();
+    const told = new Map<EventSink, GapPart[]>();
+    const tell = (part: GapPart, subscriptions: Iterable<Subscription>) => {
+      for (const { sink } of subscriptions) {
+        const parts = told.get(sink);
+        if (parts === undefined) told.set(sink, [part]);
+        else parts.push(part);
+      }
+    };
+    // By pattern, and not by its subscribers: thousands of them times thousands of topics would be millions.
+    const ofPatterns = new Map<PatternGroup, string[]>();
     for (const name of names) {
       const topic = this.#topicOf(name);
       topic.evictedThrough = sequence;
-      for (const { sink, selector } of subscriptionsOf(topic, this.#patterns.of(topic))) {
-        const topics = told.get(sink);
-        if (topics === undefined) told.set(sink, [{ name, selector }]);
-        else topics.push({ name, selector });
+      const [first] = topic.subscribers;
+      if (first !== undefined) tell({ selector: first.selector, names: [name] }, topic.subscribers);
+      for (const group of this.#patterns.of(topic)) {
+        const matched = ofPatterns.get(group);
+        if (matched === undefined) ofPatterns.set(group, [name]);
+        else matched.push(name);
       }
       this.#forgetUnneeded(topic);
     }
+    for (const [{ matcher, subscribers }, matched] of ofPatterns)
+      tell({ selector: matcher, names: matched }, subscribers);
     // Told last: a sink may well leave when it hears it.
-    for (const [sink, topics] of told) sink.gap?.({ sequence, after, private: isPrivate, topics });
+    for (const [sink, parts] of told) sink.gap?.({ sequence, after, private: isPrivate, parts });
   }
 
   /** A topic's state as an event whose sequence is the one that it is current at; null without one. */

@@ -107,8 +107,14 @@ export interface Gap {
   readonly after: number;
   /** Whether the topics' events are private. */
   readonly private: boolean;
-  /** The topics, with the selectors that would have brought their events. */
-  readonly topics: readonly { readonly name: string; readonly selector: TopicMatcher }[];
+  /** The topics, by the selectors that would have brought their events. */
+  readonly parts: readonly GapPart[];
+}
+
+/** What one selector would have brought. All subscribers of the same topic or pattern are given the same object. */
+export interface GapPart {
+  readonly selector: TopicMatcher;
+  readonly names: readonly string[];
 }
 
 /** One sink's interest in one topic or pattern. `close()` ends it; closing twice does nothing. */
@@ -134,15 +140,6 @@ export class Subscription implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-/** All that would be handed an event of the topic: one that subscribes to several patterns, several times. */
-export function* subscriptionsOf(
-  topic: Topic,
-  patterns: readonly PatternGroup[],
-): IterableIterator<Subscription> {
-  yield* topic.subscribers;
-  for (const group of patterns) yield* group.subscribers;
 }
 
 /** A topic that its feed has no room for. */
