@@ -1,4 +1,5 @@
 import { openCarrierTarget } from "./carrier-target.ts";
+import { CLAIMS_TARGET } from "./claims-target.ts";
 import { openGatewayTarget } from "./gateway-target.ts";
 import { PROTOCOL_TARGETS } from "./protocol-targets.ts";
 import { STORED_LOG_TARGET } from "./stored-log-target.ts";
@@ -22,6 +23,7 @@ export async function openAllTargets(): Promise<AllTargets> {
     targets: [
       ...PROTOCOL_TARGETS,
       ...trust.targets,
+      CLAIMS_TARGET,
       STORED_LOG_TARGET,
       ...carrier.targets,
       ...gateway.targets,
