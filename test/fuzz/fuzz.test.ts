@@ -8,7 +8,7 @@ import { captures } from "./captures.ts";
 import { type FuzzTarget, fuzz } from "./target.ts";
 
 /** The short form; `npm run fuzz -- --seconds N` goes on for longer. */
-const MS_EACH = 350;
+const MS_EACH = 300;
 const HELD = fileURLToPath(new URL("../long/fuzz-held.ts", import.meta.url));
 
 test("fuzzing: whatever parsers and the gateway are sent, they answer or refuse, and live", async (context) => {
