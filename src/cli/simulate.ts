@@ -38,9 +38,25 @@ export function addSimulateCommand(program: Command): void {
     .option("--trace", "write each thing that happens to standard error")
     .option("--no-shrink", "leave a run that fails as it is")
     .option("--json", "answer as JSON")
-    .action(async (options: Options) => {
+    .action(async (options: Options, command: Command) => {
+      const fault = await faultOf(options);
+      if (fault !== null) command.error(`error: ${fault}`);
       process.exitCode = await run(options);
     });
+}
+
+/** What is wrong with the numbers of faults; null: nothing. A slip in a replay must not pass for a run that is well. */
+async function faultOf({ seed, runs, days, faults }: Options): Promise<string | null> {
+  if (faults === undefined || faults.length === 0) return null;
+  const { faultsOf } = await import("#lab/simulation/shrink.ts");
+  const last = Math.max(...faults);
+  for (let at = 0; at < runs; at++) {
+    const count = faultsOf({ seed: seed + at, days });
+    if (last < count) continue;
+    const numbers = count === 0 ? "" : `, with numbers from 0 to ${count - 1}`;
+    return `option '--faults <list>' names fault ${last}, but the plan of seed ${seed + at} over ${days} days has ${count} faults${numbers}`;
+  }
+  return null;
 }
 
 async function run(options: Options): Promise<number> {
@@ -85,7 +101,19 @@ async function tellBroken(
   if (broken === null) return;
   const { seed, days, faults, clients, feeds } = settings;
   const replay = replayOf(settings);
-  const small = options.shrink ? await shrink({ seed, days, faults, clients, feeds }, outcome) : null;
+  // Before anything is shrunk, which may take long and be cut short: the seed that was found must not be lost.
+  if (options.json) process.stderr.write(`BROKEN  ${broken.promise}: ${replay}\n`);
+  else
+    process.stdout.write(
+      `BROKEN  ${broken.promise}: ${PROMISES[broken.promise]}\n` +
+        `  ${broken.detail}\n  seed ${seed}, step ${broken.step}, ${(broken.atMs / 3_600_000).toFixed(4)} h\n  ${replay}\n`,
+    );
+  using interruption = new Interruption();
+  const { signal } = interruption;
+  const small = options.shrink
+    ? await shrink({ seed, days, faults, clients, feeds }, outcome, { signal, onTry: shrinkingTeller() })
+    : null;
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
   if (options.json) {
     const shrunk =
       small === null
@@ -94,16 +122,44 @@ async function tellBroken(
     process.stdout.write(`${JSON.stringify({ ok: false, replay, shrunk, runs: outcomes }, null, 2)}\n`);
     return;
   }
-  process.stdout.write(
-    `BROKEN  ${broken.promise}: ${PROMISES[broken.promise]}\n` +
-      `  ${broken.detail}\n  seed ${seed}, step ${broken.step}, ${(broken.atMs / 3_600_000).toFixed(4)} h\n  ${replay}\n`,
-  );
   if (small === null) return;
   process.stdout.write(
-    `Shrunk in ${small.tries} runs to ${small.faults.length} faults:\n` +
+    `Shrunk in ${small.tries} runs${signal.aborted ? ", when it was told to stop," : ""} to ${small.faults.length} faults:\n` +
       `${small.faults.map((fault) => `  ${describe(fault)}\n`).join("")}` +
       `  ${small.outcome.broken?.detail}\n  ${replayOf(small.settings)}\n`,
   );
+}
+
+/** The first SIGINT or SIGTERM of its lifetime, which then does not end the process; the second one does. */
+class Interruption implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #stop = (): void => {
+    this[Symbol.dispose]();
+    this.#controller.abort();
+  };
+
+  constructor() {
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, this.#stop);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  [Symbol.dispose](): void {
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.removeListener(name, this.#stop);
+  }
+}
+
+/** A line that changes on a terminal; elsewhere, such as in CI, a line for each smaller run. */
+function shrinkingTeller(): (tries: number, faults: number) => void {
+  let fewest = Number.POSITIVE_INFINITY;
+  return (tries, faults) => {
+    const text = `shrinking: faults left: ${faults}, after ${tries} runs`;
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+    else if (faults < fewest) process.stderr.write(`${text}\n`);
+    fewest = faults;
+  };
 }
 
 function summaryOf(outcome: RunOutcome): string {

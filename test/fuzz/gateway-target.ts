@@ -13,6 +13,7 @@ const TOPIC = "/load/canary";
 const CANARY_EVERY = 50;
 /** How long an input's connection is left to the gateway, in milliseconds, when it neither answers nor closes. */
 const PATIENCE_MS = 30;
+/** Less than an input may take, so that it is the canary that is told of. */
 const CANARY_MS_MAX = 10_000;
 /**
  * With V8's heap kept small, memory settles within the first ten thousand inputs, some 100 MiB above the start, and stays;
@@ -55,7 +56,8 @@ export async function openGatewayTarget(): Promise<GatewayTarget> {
     const data = JSON.stringify({ canary: ++canaries });
     const body = new URLSearchParams({ topic: TOPIC, data });
     const headers = { authorization: `Bearer ${token}` };
-    const answer = await fetch(`${url}/.well-known/mercure`, { method: "POST", headers, body });
+    const signal = AbortSignal.timeout(CANARY_MS_MAX);
+    const answer = await fetch(`${url}/.well-known/mercure`, { method: "POST", headers, body, signal });
     assert.equal(answer.status, 200, await answer.text());
     // Inputs may publish to the topic too: what counts is that this one came.
     await Promise.race([
@@ -63,7 +65,7 @@ export async function openGatewayTarget(): Promise<GatewayTarget> {
         sse.until(() => sse.events.some((event) => event.data === data)),
         socket.until(() => socket.publications.some((seen) => JSON.stringify(seen.data) === data)),
       ]),
-      once(AbortSignal.timeout(CANARY_MS_MAX), "abort").then(() => assert.fail("a canary got nothing")),
+      once(signal, "abort").then(() => assert.fail("a canary got nothing")),
     ]);
     sse.body = "";
     for (const seen of [sse.events, socket.publications, socket.replies]) seen.length = 0;
@@ -110,7 +112,7 @@ export async function openGatewayTarget(): Promise<GatewayTarget> {
 
 /** By the gateway's own books. */
 async function connections(url: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
+  const text = await (await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(CANARY_MS_MAX) })).text();
   const lines = [...text.matchAll(/^streamkeeper_connections\{.*\} (\d+)$/gm)];
   return lines.reduce((sum, [, count]) => sum + Number(count), 0);
 }

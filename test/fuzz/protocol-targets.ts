@@ -5,7 +5,11 @@ import { COMMANDS_PER_MESSAGE_MAX, parseCommands } from "#protocol/centrifuge-co
 import { formatCursor, parseCursor } from "#protocol/cursor.ts";
 import { MercureError } from "#protocol/mercure.ts";
 import { parsePublishForm } from "#protocol/mercure-publish.ts";
-import { parseSubscribeRequest } from "#protocol/mercure-subscribe.ts";
+import {
+  EVENT_ID_LENGTH_MAX,
+  parseSubscribeRequest,
+  type SubscribeRequest,
+} from "#protocol/mercure-subscribe.ts";
 import { parseSubscriptionsPath } from "#protocol/mercure-subscription.ts";
 import { topicFault } from "#protocol/topic.ts";
 import {
@@ -86,18 +90,33 @@ const commands: FuzzTarget = {
 
 const mercure: FuzzTarget = {
   name: "mercure",
-  captures: [...bodies(captures("publish", "client")), ...queries],
+  // Behind a line end: the field `Last-Event-ID`.
+  captures: [
+    ...bodies(captures("publish", "client")),
+    ...queries,
+    ...["earliest", formatCursor({ epoch: "e", sequence: 7 }), "f\u00c3\u00bcr"].map((field) =>
+      Buffer.concat([...queries.slice(0, 1), Buffer.from(`\n${field}`, "latin1")]),
+    ),
+  ],
   check(input) {
     const text = input.toString("latin1");
+    const [query = "", ...behind] = text.split("\n");
+    const field = behind.length === 0 ? undefined : behind.join("\n");
     const publication = allows([MercureError], () => parsePublishForm(text));
     for (const topic of publication?.topics ?? []) assert.equal(topicFault(topic), null);
     for (const forging of [publication?.id, publication?.type])
       assert.doesNotMatch(forging ?? "", /[\r\n\0]/, "it would forge a field of the stream");
     for (const mercure07 of [false, true]) {
-      const request = allows([MercureError], () =>
-        parseSubscribeRequest(text, undefined, { matchersMax: 20, mercure07 }),
-      );
-      assert.ok(request === undefined || (request.matchers.length >= 1 && request.matchers.length <= 20));
+      const bounds = { matchersMax: 20, mercure07 };
+      const request = allows([MercureError], () => parseSubscribeRequest(query, field, bounds));
+      const alone = allows([MercureError], () => parseSubscribeRequest(query, undefined, bounds));
+      assert.deepEqual(keysOf(request), keysOf(alone), "the field selects nothing, and refuses nothing");
+      if (request === undefined) continue;
+      assert.ok(request.matchers.length >= 1 && request.matchers.length <= 20);
+      const id = request.lastEventId;
+      assert.ok(id === null || (id.length >= 1 && id.length <= EVENT_ID_LENGTH_MAX + 1));
+      const won = field ? parseSubscribeRequest("match=/a", field, bounds) : alone;
+      assert.equal(id, won?.lastEventId, "the field wins; without it, the parameter counts");
     }
     allows([CodedError, URIError], () => parseSubscriptionsPath(text));
     const cursor = parseCursor(text);
@@ -148,6 +167,10 @@ export const PROTOCOL_TARGETS: readonly FuzzTarget[] = [
   matchers,
   chunked,
 ];
+
+function keysOf(request: SubscribeRequest | undefined): string[] | undefined {
+  return request?.matchers.map(({ key }) => key);
+}
 
 /** What `act` answers; undefined when it throws one of `errors`. Anything else that it throws is a bug. */
 export function allows<Result>(

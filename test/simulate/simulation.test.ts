@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHook } from "node:async_hooks";
 import { test } from "node:test";
 import { PROMISES } from "#lab/simulation/promises.ts";
-import { replayOf, shrink } from "#lab/simulation/shrink.ts";
+import { faultsOf, replayOf, shrink } from "#lab/simulation/shrink.ts";
 import { type RunOutcome, type RunSettings, simulate } from "#lab/simulation/simulation.ts";
 
 /** What a run may use of the process: promises, ticks and turns, behind which is neither time nor a descriptor. */
@@ -61,12 +61,42 @@ test("simulate: a run that fails is shrunk to what it takes, and told as a comma
     return { seed: settings.seed, days: settings.days, digest: "", broken, ...counts };
   };
   const settings = { seed: 2, days: 1 };
-  const { settings: shrunk, faults } = await shrink(settings, await run(settings), run);
+  const { settings: shrunk, faults } = await shrink(settings, await run(settings), { run });
   assert.equal(
     replayOf(shrunk),
     "streamkeeper simulate --seed 2 --days 0.2501 --faults 1,4 --clients 2 --feeds 1",
   );
   assert.equal(faults.length, 2);
+});
+
+test("simulate: shrinking ends when it is told to, in the middle of a run too, with the smallest so far", async () => {
+  const stop = new AbortController();
+  const outcome = await simulate({ seed: 2, days: 0.1 });
+  const broken = { promise: "lost", detail: "", step: 1, atMs: 3_600_000 } as const;
+  const run = async (settings: RunSettings): Promise<RunOutcome> => {
+    if (settings.faults === undefined) return { ...outcome, days: settings.days, broken };
+    return await simulate({ ...settings, onProgress: () => stop.abort() });
+  };
+  const small = await shrink({ seed: 2, days: 1 }, { ...outcome, broken }, { run, signal: stop.signal });
+  assert.equal(small.tries, 2, "none after the one that was given up");
+  assert.equal(replayOf(small.settings), "streamkeeper simulate --seed 2 --days 0.0418");
+});
+
+test("simulate: what a shrunk run is told as names no faults that its shorter plan has not", async () => {
+  const outcome = await simulate({ seed: 1, days: 0.01 });
+  const broken = { promise: "lost", detail: "", step: 1, atMs: 3_600_000 } as const;
+  const run = async (settings: RunSettings): Promise<RunOutcome> => ({
+    ...outcome,
+    days: settings.days,
+    broken,
+  });
+  const stop = new AbortController();
+  const onTry = () => stop.abort();
+  const settings = { seed: 1, days: 1, faults: [0, 1, 89] };
+  const small = await shrink(settings, { ...outcome, broken }, { run, signal: stop.signal, onTry });
+  const count = faultsOf(small.settings);
+  assert.ok(count < 89);
+  assert.ok(small.settings.faults?.every((at) => at < count));
 });
 
 test("simulate: every promise is said in words", () => {

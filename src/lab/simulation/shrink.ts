@@ -15,32 +15,50 @@ export interface Shrunk {
   readonly faults: readonly Fault[];
 }
 
+export interface ShrinkOptions {
+  /** How a run is made. Default: `simulate`. */
+  readonly run?: (settings: RunSettings) => Promise<RunOutcome>;
+  /** Ends it, in the middle of a run too, with the smallest that was found by then. */
+  readonly signal?: AbortSignal;
+  /** Told after each run how many were tried, and how many faults the smallest has that fails. */
+  readonly onTry?: (tries: number, faults: number) => void;
+}
+
 /**
  * Makes a failing run smaller for as long as it still breaks the same promise: shorter, with fewer faults, clients and
  * feeds. What is left is mostly what it takes.
- *
- * @param run how a run is made; default: `simulate`
  */
 export async function shrink(
   settings: RunSettings,
   failed: RunOutcome,
-  run: (settings: RunSettings) => Promise<RunOutcome> = simulate,
+  { run = simulate, signal, onTry }: ShrinkOptions = {},
 ): Promise<Shrunk> {
+  const { seed } = settings;
+  const scenario = scenarioOf(seed);
   let best = { settings, outcome: failed };
   let tries = 0;
   const attempt = async (candidate: RunSettings): Promise<boolean> => {
-    if (tries >= TRIES_MAX) return false;
+    if (tries >= TRIES_MAX || signal?.aborted) return false;
     tries++;
-    const outcome = await run(candidate);
-    if (outcome.broken?.promise !== failed.broken?.promise) return false;
-    best = { settings: candidate, outcome };
-    return true;
+    // A shorter run's plan has fewer faults, and a replay that names others would be refused.
+    const count = planOf(seed, candidate.days, scenario).length;
+    const faults = candidate.faults?.filter((at) => at < count);
+    const outcome = await runOrNull({ ...candidate, faults, signal });
+    const isSmaller = outcome !== null && outcome.broken?.promise === failed.broken?.promise;
+    if (isSmaller) best = { settings: { ...candidate, faults }, outcome };
+    onTry?.(tries, best.outcome.faults);
+    return isSmaller;
   };
-  const { seed } = settings;
-  const scenario = scenarioOf(seed);
+  const runOrNull = async (candidate: RunSettings): Promise<RunOutcome | null> => {
+    try {
+      return await run(candidate);
+    } catch (thrown) {
+      if (signal?.aborted) return null;
+      throw thrown;
+    }
+  };
   await attempt({ ...best.settings, days: daysOf(best.outcome, best.settings.days) });
-  const plan = planOf(seed, best.settings.days, scenario);
-  let faults = [...(best.settings.faults ?? plan.keys())].filter((at) => at < plan.length);
+  let faults = [...(best.settings.faults ?? planOf(seed, best.settings.days, scenario).keys())];
   await attempt({ ...best.settings, faults });
   for (let size = Math.ceil(faults.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let at = 0; at < faults.length; ) {
@@ -56,8 +74,14 @@ export async function shrink(
     }
   }
   await attempt({ ...best.settings, days: daysOf(best.outcome, best.settings.days) });
+  const plan = planOf(seed, best.settings.days, scenario);
   const left = new Set(best.settings.faults ?? plan.keys());
   return { ...best, tries, faults: plan.filter((_, at) => left.has(at)) };
+}
+
+/** Most faults that `faults` may number: those of the plan. */
+export function faultsOf({ seed, days }: RunSettings): number {
+  return planOf(seed, days, scenarioOf(seed)).length;
 }
 
 /** How it is told on the command line. */

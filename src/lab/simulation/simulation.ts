@@ -22,6 +22,8 @@ export interface RunSettings extends Cut {
   readonly tell?: ((line: string) => void) | undefined;
   /** Told now and then how far it is, in milliseconds of the run. */
   readonly onProgress?: ((atMs: number) => void) | undefined;
+  /** Gives the run up: `simulate` throws its reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What became of a run. */
@@ -91,7 +93,7 @@ class Simulation implements Door {
 
   async run(): Promise<RunOutcome> {
     const { world } = this;
-    const { seed, days, onProgress } = this.#settings;
+    const { seed, days, onProgress, signal } = this.#settings;
     for (const fault of this.#plan) world.time.in(fault.atMs, () => this.#befall(fault.what));
     this.#pulse();
     const endMs = days * DAY_MS;
@@ -101,6 +103,7 @@ class Simulation implements Door {
       await this.#calm();
       await this.#end();
     } catch (error) {
+      if (signal?.aborted) throw error;
       world.threw(error);
     }
     return {
@@ -119,11 +122,13 @@ class Simulation implements Door {
 
   async #until(atMs: number): Promise<void> {
     const { world } = this;
+    const { signal } = this.#settings;
     if (world.broken !== null) return;
     await world.time.runUntil(atMs, (isQuiet) => {
       if (!isQuiet) this.#checks.step(this.life);
-      return world.broken === null;
+      return world.broken === null && signal?.aborted !== true;
     });
+    signal?.throwIfAborted();
   }
 
   /** No faults any more: what is published now reaches everybody who is there. */
