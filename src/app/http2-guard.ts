@@ -16,12 +16,14 @@ const BOUNDS = {
 } as const;
 
 /** Why an HTTP/2 session was ended by the gateway. */
-export type Http2ErrorCode = "http2_flood" | "http2_sessions";
+export type Http2ErrorCode = "http2_flood" | "http2_sessions" | "http2_silent";
 
 /** What each code means, for the documentation. */
 export const HTTP2_ERRORS: Readonly<Record<Http2ErrorCode, string>> = {
   http2_flood:
     "its client reset streams, or sent PING or SETTINGS frames, far more often than one that means well",
+  http2_silent:
+    "its client did not answer a PING within `heartbeat.interval`, or sent what ended HTTP/2 between the two",
   http2_sessions: "its address had as many sessions as `limits.connectionsPerAddress` already",
 };
 

@@ -34,7 +34,10 @@ async function listening(sessionsMax = 100) {
   const held: string[] = [];
   const answer: RequestListener = (request, response) => {
     if (request.url === "/" && request.method === "GET") response.end(`hello ${request.httpVersion}`);
-    else held.push(request.url ?? "");
+    else {
+      held.push(request.url ?? "");
+      if (request.headers["x-stream"] !== undefined) response.writeHead(200).write("a beginning");
+    }
   };
   listener.serve([], answer, (_request, socket) => socket.destroy());
   await listener.open();
@@ -78,6 +81,38 @@ test("HTTP/2 session: without a stream it ends after its idle time, with one it 
   assert.deepEqual(idle.goaways, [constants.NGHTTP2_NO_ERROR]);
   await until("one session", () => on.listener.sessions === 1);
   assert.equal(busy.session.closed, false);
+});
+
+test("HTTP/2 session: a client that answers PINGs stays", async () => {
+  await using on = await listening();
+  await using client = await Http2Client.dial(on.url);
+  client.session.request({ ":path": "/held" }).on("error", () => {});
+  await until("the request", () => on.held.length === 1);
+  for (let times = 0; times < 4; times++) {
+    on.clock.advance(25_000);
+    // The answer to this one comes behind that to the gateway's.
+    await new Promise<void>((resolve) => client.session.ping(() => resolve()));
+  }
+  assert.equal(on.listener.sessions, 1);
+  assert.equal(client.session.destroyed, false);
+});
+
+test("attack: a session that its client's garbage ended within the library is found by its silence, though a stream is open", async () => {
+  await using on = await listening();
+  const client = await Http2RawClient.dial(on.port);
+  // A literal field without indexing (RFC 7541, section 6.2.2).
+  const field = Buffer.from("\0\x08x-stream\x011", "latin1");
+  client.send(FrameType.headers, END_HEADERS | END_STREAM, 1, Buffer.concat([POST_ROOT, field]));
+  await until("the answer", () => client.frames.some(({ type }) => type === FrameType.data));
+  // Read as a frame's head it announces five megabytes.
+  client.socket.write(Buffer.from("PRI * HTTP/", "latin1"));
+  await until("the library says goodbye", () => client.goaway !== null);
+  client.socket.destroy();
+  await client.closed;
+  on.clock.advance(25_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  on.clock.advance(25_000);
+  await until("it is let go", () => on.listener.sessions === 0);
 });
 
 test("HTTP/2 session: over so many of one address the next is sent away, and one that leaves makes room", async () => {

@@ -27,6 +27,8 @@ export interface Http2DoorOptions {
   readonly requestTimeoutMs: number;
   /** Most sessions from the address of a socket's other end; infinite for a trusted proxy's. */
   readonly sessionsMax: (address: string) => number;
+  /** How often a session's client is asked whether it is there, and has to answer until it is asked again, in milliseconds. */
+  readonly pingEveryMs: () => number;
   /** Answers a request. What it gets looks like HTTP/1.1's, the field `Host` included. */
   readonly serve: (request: IncomingMessage, response: ServerResponse) => void;
   /** Counts what went wrong below requests, by code. */
@@ -38,13 +40,21 @@ interface Visit {
   readonly guard: Http2Guard;
   streams: number;
   idle: Timer | null;
+  /** When its client is asked next. */
+  pulse: Timer | null;
+  /** It was asked, and has not answered yet. */
+  isAsked: boolean;
 }
 
 /**
  * HTTP/2 on the listener's TLS sockets: sessions, their bounds and their ends. Requests go where those of HTTP/1.1 go.
  *
  *     TLS says `h2` ──accept──> session ──last stream ended──> idle ──SESSION_IDLE_MS, or a drain──> GOAWAY, closed
- *                                  └──flood──> GOAWAY ENHANCE_YOUR_CALM, destroyed, its streams with it
+ *                                  ├──flood──> GOAWAY ENHANCE_YOUR_CALM, destroyed, its streams with it
+ *                                  └──no answer to a PING──> destroyed, its streams with it
+ *
+ * A frame that is no HTTP/2 ends a session within the library, which then reads nothing more and tells nobody, not even that
+ * the client has closed its socket; only that no PING is answered shows it.
  */
 export class Http2Door {
   readonly #options: Http2DoorOptions;
@@ -100,7 +110,8 @@ export class Http2Door {
     const address = session.socket.remoteAddress ?? "";
     const { clock, sessionsMax } = this.#options;
     const sessions = (this.#ofAddress.get(address) ?? 0) + 1;
-    const visit: Visit = { address, guard: new Http2Guard(clock), streams: 0, idle: null };
+    const guard = new Http2Guard(clock);
+    const visit: Visit = { address, guard, streams: 0, idle: null, pulse: null, isAsked: false };
     this.#visits.set(session, visit);
     this.#ofAddress.set(address, sessions);
     session.on("close", () => this.#end(session, visit));
@@ -111,11 +122,14 @@ export class Http2Door {
       return;
     }
     this.#rest(session, visit);
+    this.#watch(session, visit);
   }
 
   #end(session: ServerHttp2Session, visit: Visit): void {
     visit.idle?.cancel();
     visit.idle = null;
+    visit.pulse?.cancel();
+    visit.pulse = null;
     if (!this.#visits.delete(session)) return;
     const left = (this.#ofAddress.get(visit.address) ?? 0) - 1;
     if (left > 0) this.#ofAddress.set(visit.address, left);
@@ -179,9 +193,38 @@ export class Http2Door {
     });
   }
 
+  #watch(session: ServerHttp2Session, visit: Visit): void {
+    visit.pulse = this.#options.clock.after(this.#options.pingEveryMs(), () => {
+      visit.pulse = null;
+      if (session.destroyed) return;
+      const isSilent =
+        visit.isAsked ||
+        !ping(session, () => {
+          visit.isAsked = false;
+        });
+      if (isSilent) {
+        session.destroy(new Http2Misuse("http2_silent", "PING"));
+        return;
+      }
+      visit.isAsked = true;
+      this.#watch(session, visit);
+    });
+  }
+
   #look(session: ServerHttp2Session, { guard }: Visit, what: "reset" | "ping" | "settings"): void {
     if (session.destroyed || guard.allows(what)) return;
     session.destroy(new Http2Misuse("http2_flood", what), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+}
+
+/** Whether a PING is on its way. */
+function ping(session: ServerHttp2Session, answered: () => void): boolean {
+  try {
+    return session.ping((error) => {
+      if (error === null) answered();
+    });
+  } catch {
+    return false;
   }
 }
 

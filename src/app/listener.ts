@@ -183,6 +183,7 @@ export class Listener implements AsyncDisposable {
     const door = new Http2Door({
       clock,
       sessionsMax,
+      pingEveryMs: keepAliveMs,
       headerBytesMax: HEADER_BYTES_MAX,
       requestTimeoutMs: REQUEST_TIMEOUT_MS,
       serve: (request, response) => this.#answer(request, response as never),

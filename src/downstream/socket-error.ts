@@ -16,6 +16,8 @@ export function reasonOfSocketError(error: unknown): CloseReason {
     case "http2_flood":
       return CloseReason.too_many_requests;
     case "ETIMEDOUT":
+    // An HTTP/2 client that does not answer PINGs.
+    case "http2_silent":
     case "EHOSTUNREACH":
     case "ENETUNREACH":
     case "ENETDOWN":

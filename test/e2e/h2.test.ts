@@ -15,6 +15,7 @@ import { SseConnection } from "#downstream/sse-connection.ts";
 import { until } from "../helpers/feed-server.ts";
 import { openGateway, PASSWORD } from "../helpers/gateway.ts";
 import { Http2Client } from "../helpers/http2-client.ts";
+import { END_HEADERS, END_STREAM, FrameType, Http2RawClient } from "../helpers/http2-raw-client.ts";
 import { required } from "../helpers/required.ts";
 
 const FIXTURES = new URL("../fixtures/tls/", import.meta.url).pathname;
@@ -319,3 +320,25 @@ async function curlHasHttp2(): Promise<boolean> {
     return false;
   }
 }
+
+test("attack: garbage that ends HTTP/2 within the library leaves no stream behind, though nobody is told of the end", async () => {
+  await using gateway = await openSecure("heartbeat: { interval: 2s, timeout: 1s }");
+  const client = await Http2RawClient.dial(Number(new URL(gateway.url).port));
+  const path = Buffer.from("/.well-known/mercure?match=/public/x");
+  // `:path` by its name's index, without indexing (RFC 7541, section 6.2.2), instead of the one that stands for `/`.
+  const fields = Buffer.concat([
+    Buffer.from([0x82, 0x04, path.length]),
+    path,
+    Buffer.from([0x87, 0x01, 9]),
+    Buffer.from("localhost"),
+  ]);
+  client.send(FrameType.headers, END_HEADERS | END_STREAM, 1, fields);
+  await until("the stream", () => gateway.stats().connections.sse === 1);
+  // Read as a frame's head it announces five megabytes.
+  client.socket.write(Buffer.from("PRI * HTTP/", "latin1"));
+  await until("the library says goodbye", () => client.goaway !== null);
+  client.socket.destroy();
+  await client.closed;
+  await gone(gateway);
+  await until("no session", () => gateway.stats().sessions === 0);
+});
