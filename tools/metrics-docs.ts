@@ -17,7 +17,8 @@ const INTRODUCTION = `# Metrics
 \`GET /metrics\` answers in Prometheus's text format 0.0.4. It is shown to direct loopback peers (a loopback socket, a
 loopback \`Host\`, no header of a proxy) and to access tokens of administrators; to everybody with
 \`listen.metrics: public\`. No label has values that a client chooses: transports, reasons, codes and states are closed
-lists, feeds are the configuration's. Counters are since the start of the process.`;
+lists, feeds are the configuration's. Counters are since the start of the process; only those with the label \`feed\` begin
+anew when a reload changes their feed.`;
 
 const PROCESS = `## The process
 

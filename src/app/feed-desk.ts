@@ -1,11 +1,13 @@
 import type { Demand, DemandVerdict, Hub } from "#hub/hub.ts";
 import type { Feed, FeedSink } from "#upstream/ports.ts";
+import { PastFeeds } from "./past-feeds.ts";
 
 /**
  * Where hub and feeds meet, since neither knows the other: a topic's first subscriber asks its feed for the key, the
  * last one lets it go, and what a feed has becomes events of topics.
  */
 export class FeedDesk implements Demand {
+  readonly past = new PastFeeds();
   #feeds: readonly Feed[] = [];
   #publicFeeds: readonly Feed[] = [];
 

@@ -147,9 +147,11 @@ export class Feeds implements AsyncDisposable {
   }
 
   #close(feed: Feed): void {
-    const closing = feed
-      .close("the configuration changed or the gateway ends")
-      .finally(() => this.#closing.delete(closing));
+    this.#desk.past.ending(feed.counters);
+    const closing = feed.close("the configuration changed or the gateway ends").finally(() => {
+      this.#desk.past.ended(feed.counters);
+      this.#closing.delete(closing);
+    });
     this.#closing.add(closing);
   }
 }

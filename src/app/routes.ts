@@ -149,6 +149,7 @@ function viewsOf(
       };
     },
     feeds: () => feedDesk.feeds,
+    pastFeeds: () => feedDesk.past.sums(),
     hub: () => hub.stats(),
     deliveryLagS: flusher.lag,
     authFailures: authenticator.failures,

@@ -27,7 +27,8 @@ export const AUTH_ERRORS: Readonly<Record<AuthErrorCode, string>> = {
   token_revoked: "the access token's session was signed out, or its user disabled or removed",
   wrong_credentials: "no such user, or not that user's password; which of them is not told",
   disabled: "the user is disabled; an operator may run `streamkeeper user enable`",
-  too_many_attempts: "too many failed sign-ins from this address; wait as long as told",
+  too_many_attempts:
+    "too many sign-ins from this address failed, or are under way at once; wait as long as told",
   busy: "too many passwords are being checked at once; try again in a second",
   invalid_refresh_token: "the refresh token is unknown, malformed, expired or its session was signed out",
   refresh_token_reused:

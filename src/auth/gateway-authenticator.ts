@@ -140,16 +140,18 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
 
   login(name: string, password: string, origin: Origin): Promise<Session> {
     return this.#counted("password", async () => {
-      const attempt = await this.#throttle.begin(name, origin.address);
-      const user = await this.#users.find(name);
-      const checking = this.#gate.run(() => verifyPassword(password, user?.passwordHash ?? this.#decoyHash));
-      if (checking === null) {
-        await attempt.abandoned();
-        throw new AuthError("busy", "too many sign-ins at once: try again in a second", { retryAfterS: 1 });
-      }
-      const matches = await checking;
-      if (user === null || !matches) throw new AuthError("wrong_credentials", "wrong user name or password");
-      await attempt.succeeded();
+      const user = await this.#throttle.attempt(name, origin.address, async () => {
+        const found = await this.#users.find(name);
+        const checking = this.#gate.run(() =>
+          verifyPassword(password, found?.passwordHash ?? this.#decoyHash),
+        );
+        if (checking === null)
+          throw new AuthError("busy", "too many sign-ins at once: try again in a second", { retryAfterS: 1 });
+        const matches = await checking;
+        if (found === null || !matches)
+          throw new AuthError("wrong_credentials", "wrong user name or password");
+        return found;
+      });
       // Told only to whoever knows the password.
       if (user.disabled) throw new AuthError("disabled", "this user is disabled");
       const role = this.#roleOf(user);
@@ -169,9 +171,9 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
 
   refresh(refreshToken: string, origin: Origin): Promise<Session> {
     return this.#counted("refresh", async () => {
-      const attempt = await this.#throttle.begin(null, origin.address);
-      const next = await this.#sessions.refresh(refreshToken, this.#settings.refreshTokenTtlMs);
-      await attempt.succeeded();
+      const next = await this.#throttle.attempt(null, origin.address, () =>
+        this.#sessions.refresh(refreshToken, this.#settings.refreshTokenTtlMs),
+      );
       const user = await this.#users.find(next.user);
       if (user === null || user.disabled) {
         await this.#sessions.end(next.sessionId, next.user);

@@ -268,9 +268,9 @@ const ERROR_METRICS: readonly MetricDefinition[] = [
     unit: "connections",
     meaning:
       "Connections and links that ended by a reset (ECONNRESET, EPIPE), on the side of clients or of feeds.",
-    read: ({ views, feeds }) => [
+    read: ({ views, everyFeed }) => [
       [["downstream"], views.downstream.resets.total],
-      [["upstream"], feeds.reduce((resets, { counters }) => resets + counters.resets, 0)],
+      [["upstream"], everyFeed.reduce((all, { resets }) => all + resets, 0)],
     ],
   },
   {
@@ -288,11 +288,11 @@ const ERROR_METRICS: readonly MetricDefinition[] = [
     unit: "streams",
     meaning:
       "SSE streams that ended otherwise than wished: of clients (downstream) and of feeds' open links (upstream).",
-    read: ({ views, feeds }) => [
+    read: ({ views, everyFeed }) => [
       ...prefixed("downstream", views.downstream.sseDrops),
       ...prefixed(
         "upstream",
-        total(feeds, ({ counters }) => counters.drops),
+        total(everyFeed, ({ drops }) => drops),
       ).filter(([[, reason]]) => !OWN_ENDS.has(reason as string)),
     ],
   },
@@ -302,7 +302,7 @@ const ERROR_METRICS: readonly MetricDefinition[] = [
     labels: ["room", "code"],
     unit: "errors",
     meaning: "Errors by the room of the house that met them and their code.",
-    read: ({ views, feeds }) => {
+    read: ({ views, everyFeed }) => {
       const errors = new Map<string, number>(views.errors.entries());
       const add = (room: string, counts: Counts) => {
         for (const [code, count] of counts.entries()) {
@@ -313,7 +313,7 @@ const ERROR_METRICS: readonly MetricDefinition[] = [
       add("downstream", views.downstream.errors);
       add(
         "upstream",
-        total(feeds, ({ counters }) => counters.faults),
+        total(everyFeed, ({ faults }) => faults),
       );
       return fromCounts(errors, 2);
     },
@@ -327,8 +327,8 @@ const DELIVERY_METRICS: readonly MetricDefinition[] = [
     labels: ["source"],
     unit: "events",
     meaning: "Events that entered the hub: from feeds, and from clients by the protocol they published with.",
-    read: ({ views, feeds }) => [
-      [["feed"], feeds.reduce((events, { counters }) => events + counters.events, 0)],
+    read: ({ views, everyFeed }) => [
+      [["feed"], everyFeed.reduce((all, { events }) => all + events, 0)],
       ...fromCounts(views.downstream.published, 1),
     ],
   },

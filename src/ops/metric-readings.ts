@@ -1,6 +1,7 @@
 import type {
   ConnectionsView,
   Counts,
+  FeedSums,
   FeedView,
   GatewayViews,
   HistogramView,
@@ -15,6 +16,8 @@ export interface Scrape {
   readonly connections: ConnectionsView;
   readonly hub: HubView;
   readonly feeds: readonly ScrapedFeed[];
+  /** Of the feeds, and of those that were before them: sums over these never fall. */
+  readonly everyFeed: readonly FeedSums[];
 }
 
 interface ScrapedFeed {
@@ -28,14 +31,16 @@ interface ScrapedFeed {
 export type Reading = readonly [labels: readonly string[], value: number | HistogramView];
 
 export function takeScrape(views: GatewayViews): Scrape {
+  const feeds = Array.from(views.feeds(), (feed) => {
+    const stats = feed.stats();
+    return { name: feed.name, counters: feed.counters, keys: stats, links: [...stats.links] };
+  });
   return {
     views,
     connections: views.connections(),
     hub: views.hub(),
-    feeds: Array.from(views.feeds(), (feed) => {
-      const stats = feed.stats();
-      return { name: feed.name, counters: feed.counters, keys: stats, links: [...stats.links] };
-    }),
+    feeds,
+    everyFeed: [...feeds.map(({ counters }) => counters), views.pastFeeds()],
   };
 }
 
@@ -68,10 +73,7 @@ export function perFeed(feeds: readonly ScrapedFeed[], countsOf: (feed: ScrapedF
   return feeds.flatMap((feed) => prefixed(feed.name, countsOf(feed)));
 }
 
-export function total(
-  feeds: readonly ScrapedFeed[],
-  countsOf: (feed: ScrapedFeed) => Counts,
-): Map<string, number> {
+export function total(feeds: readonly FeedSums[], countsOf: (feed: FeedSums) => Counts): Map<string, number> {
   const totals = new Map<string, number>();
   for (const feed of feeds) {
     for (const [key, count] of countsOf(feed).entries()) totals.set(key, (totals.get(key) ?? 0) + count);

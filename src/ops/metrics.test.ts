@@ -18,19 +18,19 @@ function rooms() {
     errors: new Tally(),
     published: new Tally(),
   };
-  const counters = {
+  const sums = () => ({
     events: 0,
     gaps: 0,
-    keysRefused: 0,
-    keysRejected: 0,
     resets: 0,
     reconnects: new Tally(),
     drops: new Tally(),
     faults: new Tally(),
-  };
+  });
+  const counters = { ...sums(), keysRefused: 0, keysRejected: 0 };
   const held = {
     downstream,
     feeds: [{ name: "quotes", counters, links: [] as LinkView[] }],
+    past: sums(),
     open: { sse: 0, websocket: 0 },
     errors: new Tally(),
     authFailures: new Tally(),
@@ -47,6 +47,7 @@ function rooms() {
       return { open: held.open, subscribers: { sse: 1, websocket: 2 }, queuedBytes: 77, limit: 99 };
     },
     feeds: () => held.feeds.map((feed) => ({ ...feed, stats: () => ({ ...KEYS, links: feed.links }) })),
+    pastFeeds: () => held.past,
     hub: () => ({ topics: 5, logBytes: 1024 }),
     deliveryLagS: held.lag,
     authFailures: held.authFailures,
@@ -180,6 +181,32 @@ test("metrics: errors of the journal, of downstream and of all feeds add up by r
   assert.equal(series.get('streamkeeper_errors_total{room="storage",code="SQLITE_BUSY"}'), 2);
   assert.equal(series.get('streamkeeper_errors_total{room="downstream",code="bad_request"}'), 3);
   assert.equal(series.get('streamkeeper_errors_total{room="upstream",code="not_json"}'), 11);
+});
+
+test("metrics: a sum over feeds holds what those counted that are gone; a feed's own series are its own", async () => {
+  const { held, counters, metrics } = rooms();
+  for (const [each, by] of [
+    [counters, 1],
+    [held.past, 100],
+  ] as const) {
+    each.events += by;
+    each.resets += by;
+    each.drops.add("reset", by);
+    each.drops.add("replaced", by);
+    each.faults.add("not_json", by);
+    each.reconnects.add("reset", by);
+  }
+  const series = await scrape(metrics);
+  for (const name of [
+    'events_published_total{source="feed"}',
+    'connection_resets_total{side="upstream"}',
+    'sse_drops_total{side="upstream",reason="reset"}',
+    'errors_total{room="upstream",code="not_json"}',
+  ])
+    assert.equal(series.get(`streamkeeper_${name}`), 101, name);
+  assert.equal(series.has('streamkeeper_sse_drops_total{side="upstream",reason="replaced"}'), false);
+  assert.equal(series.get('streamkeeper_feed_events_total{feed="quotes"}'), 1);
+  assert.equal(series.get('streamkeeper_link_reconnects_total{feed="quotes",reason="reset"}'), 1);
 });
 
 test("metrics: a limit, a certificate or a log on disk that is not there has no series, rather than a zero that alarms", async () => {

@@ -48,22 +48,26 @@ export interface ConnectionsView {
   readonly limit: number;
 }
 
+/** What is summed over feeds. */
+export interface FeedSums {
+  readonly events: number;
+  readonly gaps: number;
+  readonly resets: number;
+  /** Attempts after a failure, by the failure's reason. */
+  readonly reconnects: Counts;
+  /** Open links that ended, by reason. */
+  readonly drops: Counts;
+  /** Events that could not be mapped, by fault. */
+  readonly faults: Counts;
+}
+
 export interface FeedView {
   readonly name: string;
-  readonly counters: {
-    readonly events: number;
-    readonly gaps: number;
+  readonly counters: FeedSums & {
     /** Keys that found every link full. */
     readonly keysRefused: number;
     /** How often a key was rejected by the feed alone. */
     readonly keysRejected: number;
-    readonly resets: number;
-    /** Attempts after a failure, by the failure's reason. */
-    readonly reconnects: Counts;
-    /** Open links that ended, by reason. */
-    readonly drops: Counts;
-    /** Events that could not be mapped, by fault. */
-    readonly faults: Counts;
   };
   stats(): KeysView & { readonly links: Iterable<LinkView> };
 }
@@ -91,6 +95,8 @@ export interface GatewayViews {
   readonly downstream: DownstreamView;
   connections(): ConnectionsView;
   feeds(): Iterable<FeedView>;
+  /** What feeds have counted that are in force no more. */
+  pastFeeds(): FeedSums;
   hub(): HubView;
   /** Seconds from a connection's first queued frame to its write; one observation a write. */
   readonly deliveryLagS: HistogramView;

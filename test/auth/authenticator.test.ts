@@ -85,6 +85,32 @@ test("attack, guessing: refused after ten failures of a name from an address, ev
   assert.equal(auth.authenticator.failures.of("password:too_many_attempts"), 1);
 });
 
+test("login, refresh: what the database fails, or another refresh is faster at, locks nobody out", async () => {
+  await using auth = await openAuth({ throttle: { perUserAndAddress: 2, perAddress: 3 } });
+  const { users, sessions } = auth.storage;
+  const { refreshToken } = await auth.authenticator.login("ada", "correct horse", FROM);
+  const [find, findSession, rotate] = [users.find, sessions.find, sessions.rotate];
+  const away = async () => Promise.reject(new Error("the database is away"));
+  users.find = sessions.find = away;
+  for (let at = 0; at < 5; at++) {
+    await assert.rejects(auth.authenticator.login("ada", "correct horse", FROM), /is away/);
+    await assert.rejects(auth.authenticator.refresh(refreshToken, FROM), /is away/);
+  }
+  [users.find, sessions.find, sessions.rotate] = [find, findSession, async () => false];
+  for (let at = 0; at < 5; at++)
+    await assert.rejects(auth.authenticator.refresh(refreshToken, FROM), { code: "busy" });
+  sessions.rotate = rotate;
+  assert.equal((await auth.authenticator.login("ada", "correct horse", FROM)).role, "trader");
+  assert.equal((await auth.authenticator.refresh(refreshToken, FROM)).role, "trader");
+});
+
+test("attack, refresh by guessing at length: refused after as many failures as an address may have", async () => {
+  await using auth = await openAuth({ throttle: { perAddress: 3 } });
+  for (let at = 0; at < 3; at++)
+    await assert.rejects(auth.authenticator.refresh("skr_guess", FROM), { code: "invalid_refresh_token" });
+  await assert.rejects(auth.authenticator.refresh("skr_guess", FROM), { code: "too_many_attempts" });
+});
+
 test("login: more at once than may wait are told to come again, and nobody is harmed", async () => {
   await using auth = await openAuth({ passwordsAtOnce: 1, passwordsWaiting: 2 });
   const results = await Promise.allSettled(

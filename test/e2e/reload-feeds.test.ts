@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { parseConfig } from "#config/load.ts";
 import { FeedServer, until } from "../helpers/feed-server.ts";
 import { feedYaml, gatewayYaml, openGateway, signIn } from "../helpers/gateway.ts";
+import { scrape } from "../helpers/metrics-page.ts";
 import { SseClient } from "../helpers/sse-client.ts";
 
 const configOf = (yaml: string) => parseConfig(gatewayYaml(yaml), null, {}).config;
@@ -25,6 +26,26 @@ test("reload: a state goes with a key that lingered, and stays with one that is 
   assert.equal(gateway.hub.stateOf("/quotes/B"), null, "nobody keeps it up to date");
   assert.notEqual(gateway.hub.stateOf("/quotes/A"), null);
   assert.equal(gateway.stats().keys, 1);
+});
+
+test("reload: counters summed over feeds go on, though a feed is replaced and another taken out", async () => {
+  await using feed = await FeedServer.open();
+  const yaml = (linger: string) => feedYaml(`${feed.origin}/q?symbols={keys}`, "state: last", linger);
+  await using gateway = await openGateway(yaml("1h"));
+  const token = await signIn(gateway);
+  using client = await new SseClient(gateway.url, "match=/quotes/A", { token }).opened();
+  const published = async () =>
+    (await scrape(gateway.url)).samples.get('streamkeeper_events_published_total{source="feed"}');
+  await feed.streaming("A");
+  feed.publish("A");
+  feed.publish("A");
+  await client.data(2);
+  assert.equal(await published(), 2);
+  assert.equal(gateway.reload(configOf(yaml("30m"))), true);
+  assert.equal(await published(), 2, "the one replaced is closing");
+  assert.equal(gateway.reload(configOf("")), true);
+  await until("both are closed", () => feed.sockets === 0);
+  assert.equal(await published(), 2);
 });
 
 test("reload: a new link for all topics tells of a gap on those too that the log has forgotten", async () => {

@@ -30,8 +30,8 @@ export class Sampler {
   #cpu = process.cpuUsage();
   #lookedAtMs: number;
   #last: Moment;
-  /** Counts of failures that nobody reports one by one, at the last look. */
-  readonly #counted = new Map<string, number>();
+  /** Failures that nobody reports one by one, at the last look: a feed that replaces another counts from nought, in tallies of its own. */
+  readonly #counted = new WeakMap<Counts, Map<string, number>>();
 
   constructor(parts: SamplerParts) {
     this.#parts = parts;
@@ -67,10 +67,11 @@ export class Sampler {
       return seconds === null ? null : seconds * 1000;
     };
     const links: Record<string, number> = {};
-    let feedEvents = 0;
-    let reconnects = 0;
-    let gaps = 0;
-    let feedFaults = 0;
+    const past = views.pastFeeds();
+    let feedEvents = past.events;
+    let reconnects = sum(past.reconnects);
+    let gaps = past.gaps;
+    let feedFaults = sum(past.faults);
     for (const feed of views.feeds()) {
       feedEvents += feed.counters.events;
       reconnects += sum(feed.counters.reconnects);
@@ -123,11 +124,12 @@ export class Sampler {
   }
 
   #note(room: string, counts: Counts, peer = ""): void {
+    const counted = this.#counted.get(counts) ?? new Map<string, number>();
+    this.#counted.set(counts, counted);
     for (const [code, count] of counts.entries()) {
-      const key = `${room}:${peer}:${code}`;
-      const before = this.#counted.get(key) ?? 0;
+      const before = counted.get(code) ?? 0;
       if (count <= before) continue;
-      this.#counted.set(key, count);
+      counted.set(code, count);
       const entry = { kind: "error", room, code, peer, sample: "" } as const;
       this.#parts.errors.add(entry, this.#parts.clock.nowMs(), count - before);
     }
