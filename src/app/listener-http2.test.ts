@@ -97,22 +97,26 @@ test("HTTP/2 session: a client that answers PINGs stays", async () => {
   assert.equal(client.session.destroyed, false);
 });
 
-test("attack: a session that its client's garbage ended within the library is found by its silence, though a stream is open", async () => {
+test("HTTP/2 session: one whose client does not answer PINGs is ended, and its stream with it", async () => {
   await using on = await listening();
   const client = await Http2RawClient.dial(on.port);
   // A literal field without indexing (RFC 7541, section 6.2.2).
   const field = Buffer.from("\0\x08x-stream\x011", "latin1");
   client.send(FrameType.headers, END_HEADERS | END_STREAM, 1, Buffer.concat([POST_ROOT, field]));
   await until("the answer", () => client.frames.some(({ type }) => type === FrameType.data));
-  // Read as a frame's head it announces five megabytes.
-  client.socket.write(Buffer.from("PRI * HTTP/", "latin1"));
-  await until("the library says goodbye", () => client.goaway !== null);
-  client.socket.destroy();
+  on.clock.advance(24_999);
+  await until("quiet", () => on.listener.sessions === 1);
+  assert.equal(
+    client.frames.some(({ type }) => type === FrameType.ping),
+    false,
+  );
+  on.clock.advance(1);
+  await until("it is asked", () => client.frames.some(({ type }) => type === FrameType.ping));
+  assert.equal(on.listener.sessions, 1);
+  on.clock.advance(25_000);
   await client.closed;
-  on.clock.advance(25_000);
-  await new Promise((resolve) => setImmediate(resolve));
-  on.clock.advance(25_000);
   await until("it is let go", () => on.listener.sessions === 0);
+  assert.equal(on.errors()["listener:http2_silent"], 1);
 });
 
 test("HTTP/2 session: over so many of one address the next is sent away, and one that leaves makes room", async () => {

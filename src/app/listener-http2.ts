@@ -53,8 +53,8 @@ interface Visit {
  *                                  ├──flood──> GOAWAY ENHANCE_YOUR_CALM, destroyed, its streams with it
  *                                  └──no answer to a PING──> destroyed, its streams with it
  *
- * A frame that is no HTTP/2 ends a session within the library, which then reads nothing more and tells nobody, not even that
- * the client has closed its socket; only that no PING is answered shows it.
+ * Whether a client is there, its answers to PINGs tell: it may be half-open, or its session was ended within the library by a frame
+ * that is no HTTP/2, upon which nothing more is read, and not even its closing the socket is told (seen in fuzzing, seldom).
  */
 export class Http2Door {
   readonly #options: Http2DoorOptions;

@@ -6,6 +6,7 @@
 import type { Publication } from "#protocol/event.ts";
 import type { TopicMatcher } from "#protocol/topic-matcher.ts";
 import { GapBook } from "./gap-book.ts";
+import { GapRound } from "./gap-round.ts";
 import { HubEvent } from "./hub-event.ts";
 import { type FollowedLog, Log } from "./log.ts";
 import { ChainReader, type LogReader, readHistory, ScanReader } from "./log-reader.ts";
@@ -20,14 +21,7 @@ import {
 import { PatternBook } from "./pattern-book.ts";
 import type { Demand, HistoryQuery, HubOptions, HubStats } from "./ports.ts";
 import { StateStore } from "./state-store.ts";
-import {
-  type EventSink,
-  type GapPart,
-  type PatternGroup,
-  Subscription,
-  Topic,
-  TopicRefused,
-} from "./topic.ts";
+import { type EventSink, type PatternGroup, Subscription, Topic, TopicRefused } from "./topic.ts";
 
 export type { HubEvent } from "./hub-event.ts";
 export type { FollowedLog } from "./log.ts";
@@ -160,32 +154,14 @@ export class Hub {
     const after = this.#log.head;
     const sequence = this.#log.skip();
     this.#gaps.note(sequence, names);
-    const told = new Map<EventSink, GapPart[]>();
-    const tell = (part: GapPart, subscriptions: Iterable<Subscription>) => {
-      for (const { sink } of subscriptions) {
-        const parts = told.get(sink);
-        if (parts === undefined) told.set(sink, [part]);
-        else parts.push(part);
-      }
-    };
-    // By pattern, and not by its subscribers: thousands of them times thousands of topics would be millions.
-    const ofPatterns = new Map<PatternGroup, string[]>();
+    const round = new GapRound();
     for (const name of names) {
       const topic = this.#topicOf(name);
       topic.evictedThrough = sequence;
-      const [first] = topic.subscribers;
-      if (first !== undefined) tell({ selector: first.selector, names: [name] }, topic.subscribers);
-      for (const group of this.#patterns.of(topic)) {
-        const matched = ofPatterns.get(group);
-        if (matched === undefined) ofPatterns.set(group, [name]);
-        else matched.push(name);
-      }
+      round.add(topic, this.#patterns.of(topic));
       this.#forgetUnneeded(topic);
     }
-    for (const [{ matcher, subscribers }, matched] of ofPatterns)
-      tell({ selector: matcher, names: matched }, subscribers);
-    // Told last: a sink may well leave when it hears it.
-    for (const [sink, parts] of told) sink.gap?.({ sequence, after, private: isPrivate, parts });
+    round.tell({ sequence, after, private: isPrivate });
   }
 
   /** A topic's state as an event whose sequence is the one that it is current at; null without one. */

@@ -42,9 +42,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a gap is not told",
-    file: "src/hub/hub.ts",
-    old: "for (const [sink, topics] of told) sink.gap?.({",
-    replacement: "for (const [sink, topics] of []) sink.gap?.({",
+    file: "src/hub/gap-round.ts",
+    old: "for (const [sink, parts] of this.#told) sink.gap?.({",
+    replacement: "for (const [sink, parts] of []) sink.gap?.({",
   },
   {
     name: "the breaker gives up",
@@ -85,9 +85,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a heartbeat is sent once",
     file: "src/downstream/sse-connection.ts",
-    old: "this.enqueue(heartbeatFrame(hub, this.#reader?.position ?? hub.head, this.#heartbeatEvents));\n      this.#arm(heartbeat.intervalMs);",
-    replacement:
-      "this.enqueue(heartbeatFrame(hub, this.#reader?.position ?? hub.head, this.#heartbeatEvents));",
+    old: "this.enqueue(heartbeatFrame(hub, reached, this.#heartbeatEvents));\n      this.#arm(heartbeat.intervalMs);",
+    replacement: "this.enqueue(heartbeatFrame(hub, reached, this.#heartbeatEvents));",
   },
   {
     name: "linksMax is one too many, twice",
