@@ -215,7 +215,8 @@ export class Pool implements LinkOwner {
     this.#renewal.over(seat, wasOpen);
     this.#planIn(0);
     const isRejected = LINK_REASONS[reason].verdict === "reject" || this.#ward.isForSomeKey(seat, reason);
-    if (!isRejected && !wasOpen) this.#breaker.attemptFailed(link);
+    if (isRejected) this.#breaker.attemptRejected(link);
+    else if (!wasOpen) this.#breaker.attemptFailed(link);
     this.#takeoverOver(seat, isRejected);
     if (seats.get(link.id) === undefined) return;
     if (isRejected) this.#ward.rejected(seat);
@@ -276,7 +277,7 @@ export class Pool implements LinkOwner {
     if (routes.whole === null) {
       this.#ward.review();
       this.#place(nowMs >= quietAtMs, mayReplace);
-      if (this.#breaker.isClosed) this.#ward.probe();
+      if (this.#breaker.letsProbe) this.#ward.probe();
     }
     if (mayReplace && seats.size <= limits.linksMax) this.#renewal.renew();
     if (seats.size === 0) return;
