@@ -202,9 +202,9 @@ export class Pool implements LinkOwner {
     else this.#planIn(0);
   }
 
-  skipped(link: Link): void {
+  skipped(link: Link, reason: LinkReason): void {
     const seat = this.#parts.seats.get(link.id);
-    if (seat !== undefined) tellGap(this.#parts, seat, { reason: "event_too_large", atMs: this.#nowMs });
+    if (seat !== undefined) tellGap(this.#parts, seat, { reason, atMs: this.#nowMs });
   }
 
   over(link: Link, reason: LinkReason, wasOpen: boolean): void {
