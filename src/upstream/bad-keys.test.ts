@@ -170,6 +170,30 @@ describe("bad keys", () => {
     await rig.until("it", () => rig.isServed("BAD"));
   });
 
+  test("bad keys: one is asked for again too where the feed, back again, wants no reconnection of all others", async () => {
+    let isBad = true;
+    let ends = false;
+    await using rig = await openRig((key) => isBad && startsBad(key), {
+      pool: { keysPerLink: 2, linksMax: 4 },
+    });
+    const script = rig.server.script;
+    rig.server.script = (request, response, index) => {
+      if (!ends || request.url?.includes("BAD")) return script?.(request, response, index) ?? false;
+      response.writeHead(204).end();
+      return true;
+    };
+    const good = ["A", "B", "C", "D", "E", "F"];
+    for (const key of [...good, "BAD"]) rig.feed.want(key);
+    await rig.until("the conviction", () => rig.isServed(...good) && rig.feed.stats().keysQuarantined === 1);
+    await rig.server.kill();
+    await rig.pass(1000);
+    isBad = false;
+    ends = true;
+    await rig.server.start();
+    await rig.until("it", () => rig.isServed("BAD"));
+    assert.ok(rig.feed.stats().links.filter(({ state }) => state === "ended").length >= 3);
+  });
+
   test("attack: a stream of ever new bad keys starves no good key, old or new", async () => {
     await using rig = await openRig(startsBad, {
       pool: { keysPerLink: 10, linksMax: 2, lingerMs: 200 },
