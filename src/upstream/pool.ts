@@ -175,6 +175,7 @@ export class Pool implements LinkOwner {
     const seat = seats.get(link.id);
     if (seat !== undefined) seat.keys = routes.keysOf(seat);
     const url = expandUrl(urls[seat?.urlAt ?? 0] ?? urls[0], seat?.keys ?? []);
+    if (seat !== undefined) seat.urlLength = url.length;
     const takeover = seat?.takingOver ?? null;
     for (const route of takeover?.pending ?? []) route.handover?.events.heirDialled();
     if (takeover?.resumes) return { url, headers, lastEventId: takeover.from[0]?.link.lastEventId ?? "" };
@@ -214,7 +215,8 @@ export class Pool implements LinkOwner {
     if (wasOpen) seat.lost = { reason, atMs: this.#nowMs };
     this.#renewal.over(seat, wasOpen);
     this.#planIn(0);
-    const isRejected = LINK_REASONS[reason].verdict === "reject" || this.#ward.isForSomeKey(seat, reason);
+    const isRejected =
+      LINK_REASONS[reason].verdict === "reject" || this.#ward.isForSomeKey(seat, reason, wasOpen);
     if (isRejected) this.#breaker.attemptRejected(link);
     else if (!wasOpen) this.#breaker.attemptFailed(link);
     this.#takeoverOver(seat, isRejected);
