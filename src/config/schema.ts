@@ -94,7 +94,7 @@ const feed = section({
   items: orNull(text("JSON Pointer", "a JSON Pointer, or null", pointerFault))
     .prefault(null)
     .describe(
-      'JSON Pointer (RFC 6901), in an event\'s data, to an array of items; `""` is the data itself. Absent: the data is one item.',
+      'JSON Pointer (RFC 6901), in an event\'s data, to an array of at most 10,000 items; `""` is the data itself. Absent: the data is one item.',
     ),
   key: orNull(text("JSON Pointer", "a JSON Pointer, or null", pointerFault))
     .prefault(null)

@@ -44,7 +44,14 @@ export class HubEvent {
     this.retryMs = publication.retryMs ?? null;
     this.private = publication.private ?? false;
     this.#ledger = ledger;
-    this.#bytes = EVENT_OVERHEAD_BYTES + 2 * this.data.length + (this.id?.length ?? 0);
+    this.#bytes = EVENT_OVERHEAD_BYTES + this.textBytes;
+  }
+
+  /** What its texts cost, as though none of them were anybody else's. */
+  get textBytes(): number {
+    let length = this.data.length + this.type.length + (this.id?.length ?? 0);
+    for (const topic of this.topics) length += topic.length;
+    return 2 * length;
   }
 
   /** What it costs, frames that were encoded so far included. */

@@ -48,13 +48,13 @@ export class StateStore {
       bytes: 0,
       measuredBytes: 0,
     };
-    let bytes = STATE_OVERHEAD_BYTES + 2 * event.data.length;
+    let bytes = STATE_OVERHEAD_BYTES + event.textBytes;
     state.merged = mode === "merge" ? merge(state.merged, event.data) : undefined;
     if (state.merged !== undefined) {
       bytes += state.bytes;
       // The sum only grows, so the merged value is measured each time it has doubled.
       if (bytes > 2 * Math.max(state.measuredBytes, MEASURE_BYTES_MIN)) {
-        bytes = STATE_OVERHEAD_BYTES + 2 * JSON.stringify(state.merged).length;
+        bytes = STATE_OVERHEAD_BYTES + event.textBytes + 2 * JSON.stringify(state.merged).length;
         state.measuredBytes = bytes;
       }
     }
@@ -99,8 +99,8 @@ export class StateStore {
     const data = "data" in value ? value.data : "";
     const publication: Publication = { topics: [topic.name], data, type, private: isPrivate };
     const latest = new HubEvent(sequence, timeMs, publication, this.#ledger);
-    const length = merged === undefined ? data.length : JSON.stringify(merged).length;
-    const bytes = STATE_OVERHEAD_BYTES + 2 * length;
+    const mergedLength = merged === undefined ? 0 : JSON.stringify(merged).length;
+    const bytes = STATE_OVERHEAD_BYTES + latest.textBytes + 2 * mergedLength;
     topic.state = { latest, merged, event: null, bytes, measuredBytes: bytes };
     this.#byChange.set(topic, topic.state);
     this.#bytes += bytes;

@@ -129,6 +129,71 @@ describe("bad keys", () => {
     assert.equal(rig.feed.stats().keysQuarantined, 0);
   });
 
+  test("bad keys: a feed that rejects everything while it comes up again loses no key", async () => {
+    let rejects = false;
+    await using rig = await openRig(() => rejects, {
+      pool: { keysPerLink: 2, linksMax: 4 },
+      connectTimeoutMs: 200,
+    });
+    const keys = ["A", "B", "C", "D", "E", "F"];
+    for (const key of keys) rig.feed.want(key);
+    await rig.until("all", () => rig.isServed(...keys));
+    await rig.server.kill();
+    await rig.pass(2000);
+    rejects = true;
+    await rig.server.start();
+    await rig.pass(4000);
+    assert.equal(rig.feed.stats().keysQuarantined, keys.length, "not one is accepted");
+    rejects = false;
+    const backMs = rig.clock.monotonicMs();
+    await rig.until("all again", () => rig.isServed(...keys));
+    const waitMs = rig.clock.monotonicMs() - backMs;
+    assert.ok(waitMs < 5000, `${waitMs} ms`);
+    rig.publish(...keys);
+    await rig.caughtUp();
+  });
+
+  test("bad keys: one that is left alone on a feed that is down is asked for again", async () => {
+    let isBad = true;
+    await using rig = await openRig((key) => isBad && startsBad(key), {
+      pool: { keysPerLink: 2, linksMax: 4, lingerMs: 100 },
+    });
+    const good = ["A", "B", "C", "D", "E", "F"];
+    for (const key of [...good, "BAD"]) rig.feed.want(key);
+    await rig.until("the conviction", () => rig.isServed(...good) && rig.feed.stats().keysQuarantined === 1);
+    await rig.server.kill();
+    await rig.pass(1000);
+    for (const key of good) rig.feed.unwant(key);
+    await rig.pass(500);
+    isBad = false;
+    await rig.server.start();
+    await rig.until("it", () => rig.isServed("BAD"));
+  });
+
+  test("bad keys: one is asked for again too where the feed, back again, wants no reconnection of all others", async () => {
+    let isBad = true;
+    let ends = false;
+    await using rig = await openRig((key) => isBad && startsBad(key), {
+      pool: { keysPerLink: 2, linksMax: 4 },
+    });
+    const script = rig.server.script;
+    rig.server.script = (request, response, index) => {
+      if (!ends || request.url?.includes("BAD")) return script?.(request, response, index) ?? false;
+      response.writeHead(204).end();
+      return true;
+    };
+    const good = ["A", "B", "C", "D", "E", "F"];
+    for (const key of [...good, "BAD"]) rig.feed.want(key);
+    await rig.until("the conviction", () => rig.isServed(...good) && rig.feed.stats().keysQuarantined === 1);
+    await rig.server.kill();
+    await rig.pass(1000);
+    isBad = false;
+    ends = true;
+    await rig.server.start();
+    await rig.until("it", () => rig.isServed("BAD"));
+    assert.ok(rig.feed.stats().links.filter(({ state }) => state === "ended").length >= 3);
+  });
+
   test("attack: a stream of ever new bad keys starves no good key, old or new", async () => {
     await using rig = await openRig(startsBad, {
       pool: { keysPerLink: 10, linksMax: 2, lingerMs: 200 },

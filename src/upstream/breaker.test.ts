@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { seededRandom } from "#base/random.ts";
-import { askLeave, attemptFailed, type Breaker, CLOSED, followWithinMs } from "./breaker.ts";
+import { askLeave, attemptFailed, attemptRejected, type Breaker, CLOSED, followWithinMs } from "./breaker.ts";
 
 const SETTINGS = { minMs: 1000, maxMs: 15_000, probeMs: 10_000 };
 
@@ -47,6 +47,18 @@ describe("breaker", () => {
     assert.equal(fail(halfOpen, 2, 8, 1000), halfOpen, "an attempt from before tells nothing new");
     const again = fail(halfOpen, 1, 8, 1000);
     assert.ok(again.name === "open" && again.untilMs > 2900 && again.untilMs <= 3000, "longer than before");
+  });
+
+  test("breaker: a probe that is rejected has been answered, so that nobody waits for it any more", () => {
+    const open = failAll(8);
+    assert.equal(
+      attemptRejected(open, 1),
+      open,
+      "a rejected link asks no leave, and tells nothing of the others",
+    );
+    const [halfOpen] = askLeave(open, 1, SETTINGS, 1000, () => 0);
+    assert.equal(attemptRejected(halfOpen, 2), halfOpen);
+    assert.equal(attemptRejected(halfOpen, 1), CLOSED);
   });
 
   test("breaker: a probe that never answers is replaced by another", () => {

@@ -6,7 +6,7 @@ import type { Random } from "#base/random.ts";
  *
  * ```
  * closed ──every link's attempt failed──▶ open ──time, and a link asks──▶ half open: one link is the probe
- *    ▲                                     ▲                                 │ failed      │ opened
+ *    ▲                                     ▲                                 │ failed      │ opened, or rejected
  *    │                                     └─────────────────────────────────┘             │
  *    └─────────────────────────────────────────────────────────────────────────────────────┘
  * ```
@@ -62,6 +62,14 @@ export function attemptFailed(
   const trips = breaker.name === "closed" ? 0 : breaker.trips + 1;
   const windowMs = backoffWindowMs(trips, settings);
   return { name: "open", trips, untilMs: nowMs + windowMs * (0.5 + 0.5 * random()) };
+}
+
+/**
+ * A link's request was rejected, which is an answer: the probe has found out that the feed is there. The others need not
+ * wait for more, nor be hurried to what may be the same answer.
+ */
+export function attemptRejected(breaker: Breaker, link: number): Breaker {
+  return breaker.name === "half_open" && breaker.probe === link ? CLOSED : breaker;
 }
 
 /**

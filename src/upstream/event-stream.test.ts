@@ -113,7 +113,9 @@ describe("event stream", () => {
       "\ttab first",
       "space last ",
     ]) {
-      assert.equal(read([Buffer.from(`id: 1\ndata: a\n\nid: ${id}\ndata: b\n\n`)]).lastEventId, "", id);
+      const { events, lastEventId } = read([Buffer.from(`id: 1\ndata: a\n\nid: ${id}\ndata: b\n\n`)]);
+      assert.equal(lastEventId, "", id);
+      assert.deepEqual(events.at(-1), event("b"), "nor remembered by anybody else");
     }
     assert.equal(read([Buffer.from("id: a\tb é\ndata: b\n\n")]).lastEventId, "a\tb é");
     assert.deepEqual(Buffer.from(lastEventIdField("é中"), "latin1").toString(), "é中");

@@ -1,6 +1,6 @@
 /** An event as the stream had it. */
 export interface StreamEvent {
-  /** The event's own `id`; null: it had none, or an empty one. */
+  /** The event's own `id`; null: it had none, an empty one, or one that is not kept (`EVENT_ID_LENGTH_MAX`). */
   readonly id: string | null;
   /** "" is the default type. */
   readonly type: string;
@@ -177,14 +177,14 @@ export class EventStream {
   }
 
   #dispatch(): void {
-    const id = this.#id;
-    const event = this.#hasData ? { id: id === "" ? null : id, type: this.#type, data: this.#data } : null;
+    const id = this.#id === null ? null : keptId(this.#id);
+    const event = this.#hasData ? { id: id || null, type: this.#type, data: this.#data } : null;
     this.#id = null;
     this.#type = "";
     this.#data = "";
     this.#dataBytes = 0;
     this.#hasData = false;
-    if (id !== null) this.lastEventId = keptId(id);
+    if (id !== null) this.lastEventId = id;
     if (event !== null) this.#handlers.event(event);
   }
 

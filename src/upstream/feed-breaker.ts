@@ -1,6 +1,7 @@
 import {
   askLeave,
   attemptFailed,
+  attemptRejected,
   type Breaker,
   type BreakerSettings,
   CLOSED,
@@ -26,8 +27,20 @@ export class FeedBreaker {
     };
   }
 
-  get isClosed(): boolean {
+  get #isClosed(): boolean {
     return this.#breaker.name === "closed";
+  }
+
+  /**
+   * Whether the quarantine may open a link. While the feed is down, those that wait ask for leave one at a time, and are
+   * waited for; when there is none, nobody else would ever find out that the feed is back.
+   */
+  get letsProbe(): boolean {
+    if (this.#isClosed) return true;
+    for (const { link } of this.#parts.seats) {
+      if (link.state.name === "waiting" || link.state.name === "connecting") return false;
+    }
+    return true;
   }
 
   /** A link's time to try again has come: how much longer it waits all the same, in milliseconds. */
@@ -44,13 +57,17 @@ export class FeedBreaker {
     const links = seats.hasOpen ? 0 : seats.size;
     const before = this.#breaker;
     this.#breaker = attemptFailed(before, link.id, links, this.#settings, clock.monotonicMs(), random);
-    if (before.name !== "closed" || this.isClosed) return;
+    if (before.name !== "closed" || this.#isClosed) return;
     const fields = { feed: settings.name, links };
     quietLog.warn("feed_down", fields, "every link of the feed fails: one at a time tries from now on");
   }
 
+  attemptRejected(link: Link): void {
+    this.#breaker = attemptRejected(this.#breaker, link.id);
+  }
+
   attemptSucceeded(): void {
-    const wasClosed = this.isClosed;
+    const wasClosed = this.#isClosed;
     this.#breaker = CLOSED;
     if (wasClosed) return;
     const { context, seats, settings } = this.#parts;

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "#base/clock.ts";
 import { Tally } from "#base/counters.ts";
+import { messageOf } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Random } from "#base/random.ts";
 import type { Dial, Dialer, DialFailure, DialRequest } from "./dialer.ts";
@@ -27,8 +28,8 @@ export interface LinkOwner {
   event(link: Link, event: StreamEvent): void;
   /** A stream is open. `resumed`: it was asked to continue after an event id. */
   opened(link: Link, resumed: boolean): void;
-  /** One event is passed over that is too large to be taken: the link goes on after it. */
-  skipped(link: Link): void;
+  /** One event is passed over, or not all of it was taken, for this reason: the link goes on after it. */
+  skipped(link: Link, reason: LinkReason): void;
   /** A stream, or an attempt at one, is over; what follows stands in `link.state`. */
   over(link: Link, reason: LinkReason, wasOpen: boolean): void;
   aged(link: Link): void;
@@ -193,7 +194,7 @@ export class Link {
     this.lastEventId = request.lastEventId;
     this.#dial = dialer.dial(request, {
       opened: () => this.#opened(generation, request.lastEventId !== ""),
-      data: (chunk) => this.#data(chunk),
+      data: (chunk) => this.#data(generation, chunk),
       failed: (failure) => this.#fail(generation, failure),
     });
   }
@@ -205,14 +206,19 @@ export class Link {
     this.#owner.opened(this, resumed);
   }
 
-  #data(chunk: Buffer): void {
+  #data(generation: number, chunk: Buffer): void {
     // A time stamp, and not a timer set anew: the timer looks at it when it is due.
     this.#lastByteAtMs = this.#context.clock.monotonicMs();
     this.#bytes += chunk.length;
     this.#context.counters.bytes += chunk.length;
     const stream = this.#stream;
     if (stream === null) return;
-    stream.push(chunk);
+    try {
+      stream.push(chunk);
+    } catch (error) {
+      this.#broken(generation, stream, error);
+      return;
+    }
     // Blocks without data move the id on as well, and are not handed out.
     if (stream === this.#stream) this.lastEventId = stream.lastEventId;
   }
@@ -224,6 +230,33 @@ export class Link {
     this.#owner.event(this, event);
   }
 
+  /**
+   * A fault of our own, while an event was taken. It must neither end the process nor lose the event silently; asked for
+   * again, the event would most likely do the same again.
+   */
+  #broken(generation: number, stream: EventStream, error: unknown): void {
+    const failure = { reason: "internal", message: messageOf(error), retryAfterMs: null } as const;
+    const noteFault = (message: string) =>
+      this.#context.log.error(
+        { feed: this.#context.feed, link: this.id, err: message },
+        "a fault of the gateway's own",
+      );
+    noteFault(failure.message);
+    stream.end();
+    const steps = [
+      () => this.#owner.skipped(this, "internal"),
+      () => stream === this.#stream && this.#fail(generation, failure),
+    ];
+    // Each by itself: any of them may meet the same fault, where it publishes what was held back.
+    for (const step of steps) {
+      try {
+        step();
+      } catch (again) {
+        noteFault(messageOf(again));
+      }
+    }
+  }
+
   /** A feed that replays would bring the same event again and again: the second time it is passed over. */
   #tooLarge(generation: number): void {
     const { lastEventId: after = "", unfinishedId: own = "" } = this.#stream ?? {};
@@ -232,7 +265,7 @@ export class Link {
     // Without an id of its own the stream is joined anew where it is then: the gap is told when it opens.
     this.lastEventId = isAgain ? own : after;
     this.#fail(generation, { reason: "event_too_large", message: "", retryAfterMs: null });
-    if (isAgain && own !== "") this.#owner.skipped(this);
+    if (isAgain && own !== "") this.#owner.skipped(this, "event_too_large");
   }
 
   #fail(generation: number, failure: DialFailure): void {

@@ -43,6 +43,21 @@ describe("losses", () => {
     assert.equal(rig.feed.counters.gaps, 2);
   });
 
+  test("losses: an event whose type is too long is a gap, known or not", async () => {
+    await using rig = await FeedRig.open();
+    await rig.hold("A");
+    rig.publish("A");
+    await rig.caughtUp();
+    rig.server.publish("A", {}, "t".repeat(2000));
+    rig.publish("A");
+    await rig.caughtUp();
+    assert.equal(rig.feed.counters.faults.of("type_too_long"), 1);
+    assert.deepEqual(
+      rig.gaps.map(({ info }) => info.reason),
+      ["unmapped"],
+    );
+  });
+
   test("losses: what can't be mapped and never could is nobody's loss", async () => {
     await using rig = await FeedRig.open();
     await rig.hold("A");

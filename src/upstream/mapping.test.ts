@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createMapping, type MappingFault } from "./mapping.ts";
+import { createMapping, ITEMS_MAX, type MappingFault, TYPE_LENGTH_MAX } from "./mapping.ts";
 import type { FeedEvent, FeedSettings } from "./ports.ts";
 
 type Settings = Pick<FeedSettings, "topic" | "items" | "key" | "state" | "access">;
@@ -77,6 +77,29 @@ describe("mapping", () => {
       assert.deepEqual(run(settings, data), { events: [], faults: [fault] });
     });
   }
+
+  test("attack: an item that is nested too deeply to be written again costs only itself", () => {
+    const deep = `{"symbol":"A","x":${"[".repeat(20_000)}{"toJSON":1}${"]".repeat(20_000)}}`;
+    const { events, faults } = run({ ...QUOTES, items: "" }, `[{"symbol":"A"},${deep},{"symbol":"B"}]`);
+    assert.deepEqual(
+      events.map(({ topic }) => topic),
+      ["/quotes/A", "/quotes/B"],
+    );
+    assert.deepEqual(faults, ["too_deep"]);
+  });
+
+  test("attack: an event of more items than can be handed on in one turn is a fault, and hands on none", () => {
+    const settings = { ...QUOTES, topic: "/all", items: "", key: null };
+    const most = `[${Array(ITEMS_MAX).fill(1).join()}`;
+    assert.equal(run(settings, `${most}]`).events.length, ITEMS_MAX);
+    assert.deepEqual(run(settings, `${most},1]`), { events: [], faults: ["too_many_items"] });
+  });
+
+  test("attack: an event type that is longer than any is a fault", () => {
+    const type = "t".repeat(TYPE_LENGTH_MAX);
+    assert.equal(run(QUOTES, '{"symbol":"A"}', type).events[0]?.type, type);
+    assert.deepEqual(run(QUOTES, '{"symbol":"A"}', `${type}t`), { events: [], faults: ["type_too_long"] });
+  });
 
   test("mapping: a number is a key", () => {
     assert.equal(run(QUOTES, '{"symbol":42}').events[0]?.topic, "/quotes/42");

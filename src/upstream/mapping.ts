@@ -13,8 +13,35 @@ export const MappingFault = {
   no_key: "no_key",
   /** The key makes no valid topic: empty, too long, or with forbidden characters. */
   bad_topic: "bad_topic",
+  /** An item is nested too deeply to be written as JSON again. */
+  too_deep: "too_deep",
+  /** The event has more than `ITEMS_MAX` items, none of which is taken. */
+  too_many_items: "too_many_items",
+  /** The event's type is longer than `TYPE_LENGTH_MAX`. */
+  type_too_long: "type_too_long",
 } as const;
 export type MappingFault = (typeof MappingFault)[keyof typeof MappingFault];
+
+/**
+ * Of which events each fault loses something that subscribers must be told of: `any`, since it would have been understood;
+ * `known_type`: of those of a type that keys have had events of, since others are the feed's own business; `none`: what
+ * makes no topic is nobody's loss.
+ */
+export const FAULT_LOSSES: Readonly<Record<MappingFault, "any" | "known_type" | "none">> = {
+  not_json: "known_type",
+  bad_items: "known_type",
+  no_key: "known_type",
+  bad_topic: "none",
+  too_deep: "any",
+  too_many_items: "any",
+  type_too_long: "any",
+};
+
+/** Most items of one event. They are handed on in one turn, during which nothing else is done. */
+export const ITEMS_MAX = 10_000;
+
+/** Longest type of an event, in UTF-16 code units. */
+export const TYPE_LENGTH_MAX = 1024;
 
 /** What comes of an event. */
 export interface MappingSink {
@@ -69,6 +96,10 @@ export function createMapping(
     topics,
     topicsSeen: () => remembered.values(),
     map(event, linkKey, sink) {
+      if (event.type.length > TYPE_LENGTH_MAX) {
+        sink.fault("type_too_long");
+        return;
+      }
       const fixedKey = topics.hasKey ? linkKey : "";
       if (items === null && key === null) {
         handOn(fixedKey, event.data, event.type, sink);
@@ -88,8 +119,14 @@ export function createMapping(
         sink.fault("bad_items");
         return;
       }
+      if (list.length > ITEMS_MAX) {
+        sink.fault("too_many_items");
+        return;
+      }
       for (const item of list) {
-        handOn(keyOf(item, key, fixedKey), JSON.stringify(item), event.type, sink);
+        const data = textOf(item);
+        if (data === null) sink.fault("too_deep");
+        else handOn(keyOf(item, key, fixedKey), data, event.type, sink);
       }
     },
   };
@@ -108,5 +145,14 @@ function parseJson(text: string): unknown {
     return JSON.parse(text);
   } catch {
     return undefined;
+  }
+}
+
+/** Null: what JSON.parse takes at any depth, JSON.stringify does not. */
+function textOf(item: unknown): string | null {
+  try {
+    return JSON.stringify(item);
+  } catch {
+    return null;
   }
 }

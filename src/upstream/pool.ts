@@ -175,6 +175,7 @@ export class Pool implements LinkOwner {
     const seat = seats.get(link.id);
     if (seat !== undefined) seat.keys = routes.keysOf(seat);
     const url = expandUrl(urls[seat?.urlAt ?? 0] ?? urls[0], seat?.keys ?? []);
+    if (seat !== undefined) seat.urlLength = url.length;
     const takeover = seat?.takingOver ?? null;
     for (const route of takeover?.pending ?? []) route.handover?.events.heirDialled();
     if (takeover?.resumes) return { url, headers, lastEventId: takeover.from[0]?.link.lastEventId ?? "" };
@@ -202,9 +203,9 @@ export class Pool implements LinkOwner {
     else this.#planIn(0);
   }
 
-  skipped(link: Link): void {
+  skipped(link: Link, reason: LinkReason): void {
     const seat = this.#parts.seats.get(link.id);
-    if (seat !== undefined) tellGap(this.#parts, seat, { reason: "event_too_large", atMs: this.#nowMs });
+    if (seat !== undefined) tellGap(this.#parts, seat, { reason, atMs: this.#nowMs });
   }
 
   over(link: Link, reason: LinkReason, wasOpen: boolean): void {
@@ -214,8 +215,10 @@ export class Pool implements LinkOwner {
     if (wasOpen) seat.lost = { reason, atMs: this.#nowMs };
     this.#renewal.over(seat, wasOpen);
     this.#planIn(0);
-    const isRejected = LINK_REASONS[reason].verdict === "reject" || this.#ward.isForSomeKey(seat, reason);
-    if (!isRejected && !wasOpen) this.#breaker.attemptFailed(link);
+    const isRejected =
+      LINK_REASONS[reason].verdict === "reject" || this.#ward.isForSomeKey(seat, reason, wasOpen);
+    if (isRejected) this.#breaker.attemptRejected(link);
+    else if (!wasOpen) this.#breaker.attemptFailed(link);
     this.#takeoverOver(seat, isRejected);
     if (seats.get(link.id) === undefined) return;
     if (isRejected) this.#ward.rejected(seat);
@@ -276,7 +279,7 @@ export class Pool implements LinkOwner {
     if (routes.whole === null) {
       this.#ward.review();
       this.#place(nowMs >= quietAtMs, mayReplace);
-      if (this.#breaker.isClosed) this.#ward.probe();
+      if (this.#breaker.letsProbe) this.#ward.probe();
     }
     if (mayReplace && seats.size <= limits.linksMax) this.#renewal.renew();
     if (seats.size === 0) return;

@@ -1,5 +1,6 @@
 import { backoffWindowMs } from "#base/backoff.ts";
 import type { Random } from "#base/random.ts";
+import type { LinkReason } from "./link-reason.ts";
 
 /**
  * Keys whose requests a feed has rejected. A request for several keys may be rejected for one of them (an unknown
@@ -260,6 +261,25 @@ export function judgeRejection(link: RejectedLink): Judgement {
   }
   return { do: "part", keep: proven, suspects: all.filter((key) => !proven.includes(key)) };
 }
+
+/**
+ * Whether a request that was broken off without an answer may have been so for the length of its URL. Few servers take
+ * less than 8 KiB.
+ */
+export function mayBeForLength(reason: LinkReason, urlLength: number): boolean {
+  return urlLength > URL_LENGTH_SAFE && BROKEN_OFF.has(reason);
+}
+
+const URL_LENGTH_SAFE = 8000;
+
+/** REFUSED_STREAM and GOAWAY are what Node's HTTP/2 server does; others reset the connection. */
+const BROKEN_OFF: ReadonlySet<LinkReason> = new Set([
+  "stream_refused",
+  "stream_reset",
+  "protocol",
+  "reset",
+  "truncated",
+]);
 
 /** Rejections in a row, with nothing accepted, that double the time between two requests. */
 const REJECTIONS_PER_STEP = 8;

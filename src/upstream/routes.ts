@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import type { StreamEvent } from "./event-stream.ts";
 import type { FeedCounters } from "./feed-counters.ts";
 import { Handover } from "./handover.ts";
-import type { Mapping, MappingFault } from "./mapping.ts";
+import { FAULT_LOSSES, type Mapping, type MappingFault } from "./mapping.ts";
 import type { FeedEvent, FeedSettings, FeedSink } from "./ports.ts";
 import type { QuietLog } from "./quiet-log.ts";
 import { CATCH_UP_MS, Rejoin } from "./rejoin.ts";
@@ -351,8 +351,8 @@ export class Routes {
     const { counters, quietLog, settings } = this.#context;
     counters.faults.add(fault);
     quietLog.warn(fault, { feed: settings.name, link: this.#seat?.link.id, fault }, "event not understood");
-    // What makes no topic is nobody's loss.
-    const isLoss = fault !== "bad_topic" && this.#types.has(this.#type);
+    const loss = FAULT_LOSSES[fault];
+    const isLoss = loss === "any" || (loss === "known_type" && this.#types.has(this.#type));
     if (isLoss && this.#seat !== null) this.#context.unmapped(this.#seat);
   }
 

@@ -26,6 +26,8 @@ export interface Seat {
   readonly link: Link;
   /** What its last request asked for, or its first will. */
   keys: readonly string[];
+  /** Of its last request. */
+  urlLength: number;
   /** Which of the feed's URLs it asks next. */
   urlAt: number;
   /** When it is to be replaced by a link to the first URL; null: it is one, or is not open. */

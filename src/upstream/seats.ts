@@ -40,6 +40,7 @@ export class Seats implements Iterable<Seat> {
     const seat: Seat = {
       link,
       keys: isKeyed ? [...pending, ...own].map((route) => route.key) : [],
+      urlLength: 0,
       urlAt: 0,
       failsBackAtMs: null,
       takingOver: null,

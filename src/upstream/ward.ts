@@ -1,6 +1,6 @@
 import { LINK_REASONS, type LinkReason } from "./link-reason.ts";
 import { type PoolParts, tellGap } from "./pool-parts.ts";
-import { type Group, judgeRejection, Quarantine } from "./quarantine.ts";
+import { type Group, judgeRejection, mayBeForLength, Quarantine } from "./quarantine.ts";
 import { isSettled, type Route, type Seat, type Trace } from "./seat.ts";
 import type { Takeovers } from "./takeovers.ts";
 
@@ -51,10 +51,17 @@ export class Ward {
     if (route.quarantined) this.#quarantine.release(route.key);
   }
 
-  /** One of several keys must not end the others' link for good, while the feed does want other links. */
-  isForSomeKey(seat: Seat, reason: LinkReason): boolean {
+  /**
+   * One of several keys must not end the others' link for good, while the feed does want other links. Nor must many long
+   * ones keep it from being opened: a server may break off what asks for too much, and answer nothing.
+   */
+  isForSomeKey(seat: Seat, reason: LinkReason, wasOpen: boolean): boolean {
+    const { routes, seats } = this.#parts;
     const isMixed = seat.keys.length > 1 || seat.isProbe;
-    return LINK_REASONS[reason].verdict === "end" && isMixed && this.#parts.seats.hasOpen;
+    if (LINK_REASONS[reason].verdict === "end") return isMixed && seats.hasOpen;
+    if (wasOpen || seat.keys.length < 2 || !mayBeForLength(reason, seat.urlLength)) return false;
+    // Where all were accepted before, and nothing is now, it is more likely that the feed is down.
+    return seats.hasOpen || routes.heldBy([seat]).some(({ proven }) => !proven);
   }
 
   /** A link's request was rejected. */

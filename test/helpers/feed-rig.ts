@@ -16,6 +16,7 @@ export interface FeedRigOptions {
   readonly pool?: Partial<PoolSettings>;
   readonly rotateAfterMs?: number;
   readonly retryMaxMs?: number;
+  readonly connectTimeoutMs?: number;
   readonly server?: FeedServerOptions;
   /** Asked when the rig's own server fails. */
   readonly fallback?: FeedServer;
@@ -52,7 +53,7 @@ export class FeedRig implements AsyncDisposable {
       access: "private",
       pool: { keysPerLink: 50, linksMax: 8, lingerMs: LINGER_MS, gatherMs: GATHER_MS, ...options.pool },
       health: {
-        connectTimeoutMs: 60_000,
+        connectTimeoutMs: options.connectTimeoutMs ?? 60_000,
         idleTimeoutMs: 600_000,
         rotateAfterMs: options.rotateAfterMs ?? 0,
         eventBytesMax: 65_536,
