@@ -10,14 +10,18 @@ class Rows implements Pick<SessionStore, "revokedSessions" | "revokedTokens" | "
   readonly rows: Revocation[] = [];
   fails = false;
   asked = 0;
+  /** What each reading waits for once it has read. */
+  answers: Promise<void> | null = null;
   pruned: number[] = [];
 
   async revokedSessions({ atMs, id }: RevocationPlace, limit: number): Promise<Revocation[]> {
     this.asked++;
     if (this.fails) throw new Error("the database is away");
-    return this.rows
+    const read = this.rows
       .filter((row) => row.atMs > atMs || (row.atMs === atMs && (id === null || (row.sessionId ?? "") > id)))
       .slice(0, limit);
+    if (this.answers !== null) await this.answers;
+    return read;
   }
 
   async revokedTokens(): Promise<Revocation[]> {
@@ -160,6 +164,22 @@ test("revocations: too many sessions' refuse no token without a session", async 
   for (const id of ["s1", "s2", "s3"]) revocations.add(session(id, clock.nowMs()));
   assert.equal(revocations.isRevoked({ sessionId: "s9", tokenId: "t9", issuedAtMs }), true);
   assert.equal(revocations.isRevoked({ sessionId: null, tokenId: "a publisher's", issuedAtMs }), false);
+  await revocations[Symbol.asyncDispose]();
+});
+
+test("revocations: who asks during a look sees what was stored before asking, and many share one look", async () => {
+  const { clock, rows, revocations, isRevoked } = setUp();
+  await revocations.open();
+  const { asked } = rows;
+  const answer = Promise.withResolvers<void>();
+  rows.answers = answer.promise;
+  clock.advance(POLL_EVERY_MS);
+  rows.rows.push(session("s1", clock.nowMs()));
+  const both = [revocations.poll(), revocations.poll()];
+  answer.resolve();
+  await Promise.all(both);
+  assert.equal(isRevoked("s1"), true);
+  assert.equal(rows.asked, asked + 2);
   await revocations[Symbol.asyncDispose]();
 });
 

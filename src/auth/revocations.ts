@@ -39,6 +39,8 @@ export class Revocations implements AsyncDisposable {
   #prunedMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | null = null;
   #polling: Promise<void> | null = null;
+  /** The look after the one under way, when somebody has asked for it. */
+  #next: Promise<void> | null = null;
   #failing = false;
   #closed = false;
 
@@ -83,19 +85,31 @@ export class Revocations implements AsyncDisposable {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
-  /** Asks the database now. One at a time: whoever asks meanwhile gets the same answer. Never rejects. */
+  /**
+   * Asks the database now; one look at a time. Who asks during one gets the answer of the next, since that one may have
+   * read before what the caller has just stored. Never rejects.
+   */
   poll(): Promise<void> {
-    this.#polling ??= this.#pollOnce().finally(() => {
-      this.#polling = null;
+    if (this.#polling === null) return this.#look();
+    this.#next ??= this.#polling.then(() => {
+      this.#next = null;
+      return this.#closed ? undefined : this.#look();
     });
-    return this.#polling;
+    return this.#next;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
     this.#listeners.clear();
-    await this.#polling;
+    await (this.#next ?? this.#polling);
+  }
+
+  #look(): Promise<void> {
+    this.#polling = this.#pollOnce().finally(() => {
+      this.#polling = null;
+    });
+    return this.#polling;
   }
 
   async #pollOnce(): Promise<void> {
