@@ -22,6 +22,7 @@ export const SHELLS: Readonly<Record<string, string>> = {
   "src/ops/log.ts": "standard error",
   "src/storage/log-disk.ts": "the log's files",
   "src/storage/lock-wait.ts": "keeping the process alive while another's lock is waited for",
+  "src/storage/lending-pool.ts": "connections to PostgreSQL",
   "src/storage/postgres-database.ts": "connections to PostgreSQL",
   "src/storage/sqlite-database.ts": "the database file",
   "src/upstream/attempt.ts": "sockets while they connect",

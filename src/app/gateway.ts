@@ -24,6 +24,7 @@ import { CloseReason } from "#protocol/close-reason.ts";
 import { openStorage, type Storage } from "#storage/storage.ts";
 import { CursorKeeper } from "#upstream/cursor-keeper.ts";
 import { type ConfigText, ConnectionsView, FeedsView } from "./admin/admin.ts";
+import { closeAll } from "./closing.ts";
 import { breakFeeds, CursorsAcrossLives } from "./cursors-across-lives.ts";
 import { descriptorLimit, socketsMax } from "./descriptors.ts";
 import { Drain } from "./drain.ts";
@@ -191,7 +192,7 @@ export class Gateway implements AsyncDisposable {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#ending ??= this.#stack.disposeAsync();
+    this.#ending ??= closeAll(this.#stack, this.#parts);
     return this.#ending;
   }
 
@@ -199,7 +200,7 @@ export class Gateway implements AsyncDisposable {
     const { drain, log } = this.#parts;
     log.info({ cause, connections: this.#parts.registry.size }, "draining");
     const { cut, durationMs } = await drain.run();
-    await this.#stack.disposeAsync();
+    await closeAll(this.#stack, this.#parts);
     log.info({ cut, durationMs: Math.round(durationMs) }, "drained");
     this.#over.resolve();
   }

@@ -38,18 +38,16 @@ export interface SubscriptionPayload {
   readonly payload: object;
 }
 
-/** Which live connections a revocation ends: all that agree with every field that is given. */
+/** Which live connections revocations end: those of any of the sessions, and those of any of the tokens. */
 export interface RevocationFilter {
-  readonly user?: string;
-  readonly sessionId?: string;
-  readonly tokenId?: string;
+  readonly sessionIds: ReadonlySet<string>;
+  readonly tokenIds: ReadonlySet<string>;
 }
 
-export function isRevokedBy(identity: Identity, filter: RevocationFilter): boolean {
-  if (identity.kind === "anonymous") return false;
+export function isRevokedBy({ kind, sessionId, tokenId }: Identity, filter: RevocationFilter): boolean {
+  if (kind === "anonymous") return false;
   return (
-    (filter.user === undefined || filter.user === identity.user) &&
-    (filter.sessionId === undefined || filter.sessionId === identity.sessionId) &&
-    (filter.tokenId === undefined || filter.tokenId === identity.tokenId)
+    (sessionId !== null && filter.sessionIds.has(sessionId)) ||
+    (tokenId !== null && filter.tokenIds.has(tokenId))
   );
 }

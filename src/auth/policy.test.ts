@@ -97,11 +97,15 @@ test("grants: answers are the matchers' own, remembered or not", () => {
   );
 });
 
-test("isRevokedBy: every field that is given must agree, and anonymous is never meant", () => {
+test("isRevokedBy: its session or its token is among them, and anonymous is never meant", () => {
   const ada = identity([]);
-  assert.equal(isRevokedBy(ada, { user: "ada" }), true);
-  assert.equal(isRevokedBy(ada, { user: "ada", sessionId: "s1" }), true);
-  assert.equal(isRevokedBy(ada, { user: "ada", sessionId: "s2" }), false);
-  assert.equal(isRevokedBy(ada, { tokenId: "t2" }), false);
-  assert.equal(isRevokedBy(anonymous, { user: "" }), false);
+  const filter = (sessionIds: string[], tokenIds: string[] = []) => ({
+    sessionIds: new Set(sessionIds),
+    tokenIds: new Set(tokenIds),
+  });
+  assert.equal(isRevokedBy(ada, filter(["s0", "s1"])), true);
+  assert.equal(isRevokedBy(ada, filter(["s2"], ["t1"])), true);
+  assert.equal(isRevokedBy(ada, filter(["s2", "t1"], ["t2", "s1"])), false);
+  assert.equal(isRevokedBy(ada, filter([])), false);
+  assert.equal(isRevokedBy({ ...anonymous, sessionId: "s1" }, filter(["s1"])), false);
 });

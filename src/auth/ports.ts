@@ -66,6 +66,13 @@ export interface Revocation {
   readonly untilMs: number | null;
 }
 
+/** Where a reading of revocations begins. Many have one time: a user's sessions all end at once. */
+export interface RevocationPlace {
+  readonly atMs: number;
+  /** After this one of that time; null: at that time. */
+  readonly id: string | null;
+}
+
 export interface SessionStore {
   add(session: SessionRecord): Promise<void>;
   find(id: string): Promise<SessionRecord | null>;
@@ -86,8 +93,18 @@ export interface SessionStore {
   revokeAllOf(user: string, atMs: number): Promise<number>;
   /** Revokes one access token without a session, by its `jti`, remembered until it would have expired. */
   revokeToken(tokenId: string, atMs: number, expiresMs: number): Promise<void>;
-  /** Sessions and tokens revoked at or after a time, oldest first, at most `limit`. */
-  revocationsSince(atMs: number, limit: number): Promise<Revocation[]>;
+  /**
+   * Ends all of a user's sessions but the `keep` that were used last, at most a thousand at once; answers how many. They
+   * can be refreshed no more, and are not revoked: an access token of theirs lives out its time.
+   */
+  endOldest(user: string, keep: number, atMs: number): Promise<number>;
+  /**
+   * Revoked sessions from a place on, by time and id, at most `limit`. Left out are those whose last rotation was more
+   * than `tokenLifeMs` before: they had no token left to revoke.
+   */
+  revokedSessions(from: RevocationPlace, limit: number, tokenLifeMs: number): Promise<Revocation[]>;
+  /** Revoked tokens from a place on, by time and id, at most `limit`. */
+  revokedTokens(from: RevocationPlace, limit: number): Promise<Revocation[]>;
   /** Forgets sessions and revoked tokens that expired before `beforeMs`, and sessions revoked before it; answers how many. */
   prune(beforeMs: number): Promise<number>;
 }

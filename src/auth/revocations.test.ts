@@ -2,21 +2,30 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLogger } from "#base/logger.ts";
 import { VirtualClock } from "#base/virtual-clock.ts";
-import type { RevocationFilter } from "./identity.ts";
-import type { Revocation, SessionStore } from "./ports.ts";
-import { POLL_EVERY_MS, REMEMBER_MS, Revocations } from "./revocations.ts";
+import type { Revocation, RevocationPlace, SessionStore } from "./ports.ts";
+import { PAGE, POLL_EVERY_MS, REMEMBER_MS, Revocations } from "./revocations.ts";
 
-/** As much of a session store as is asked here; what other processes revoke is pushed onto `rows`. */
-class Rows implements Pick<SessionStore, "revocationsSince" | "prune"> {
+/** As much of a session store as is asked here; what other processes revoke is pushed onto `rows`, in order. */
+class Rows implements Pick<SessionStore, "revokedSessions" | "revokedTokens" | "prune"> {
   readonly rows: Revocation[] = [];
   fails = false;
   asked = 0;
+  /** What each reading waits for once it has read. */
+  answers: Promise<void> | null = null;
   pruned: number[] = [];
 
-  async revocationsSince(atMs: number, limit: number): Promise<Revocation[]> {
+  async revokedSessions({ atMs, id }: RevocationPlace, limit: number): Promise<Revocation[]> {
     this.asked++;
     if (this.fails) throw new Error("the database is away");
-    return this.rows.filter((row) => row.atMs >= atMs).slice(0, limit);
+    const read = this.rows
+      .filter((row) => row.atMs > atMs || (row.atMs === atMs && (id === null || (row.sessionId ?? "") > id)))
+      .slice(0, limit);
+    if (this.answers !== null) await this.answers;
+    return read;
+  }
+
+  async revokedTokens(): Promise<Revocation[]> {
+    return [];
   }
 
   async prune(beforeMs: number): Promise<number> {
@@ -43,8 +52,8 @@ function setUp(heldMax?: number) {
     log: silentLogger,
     ...(heldMax === undefined ? {} : { heldMax }),
   });
-  const told: RevocationFilter[] = [];
-  revocations.onRevoked((filter) => told.push(filter));
+  const told: string[][] = [];
+  revocations.onRevoked(({ sessionIds, tokenIds }) => told.push([...sessionIds, ...tokenIds]));
   const isRevoked = (sessionId: string | null, tokenId: string | null = null) =>
     revocations.isRevoked({ sessionId, tokenId, issuedAtMs: clock.nowMs() });
   return { clock, rows, revocations, told, isRevoked };
@@ -71,7 +80,7 @@ test("revocations: another process's is seen at the next look, told once, and it
     await settle();
   }
   assert.equal(isRevoked("s1"), true);
-  assert.deepEqual(told, [{ user: "ada", sessionId: "s1" }]);
+  assert.deepEqual(told, [["s1"]]);
   await revocations[Symbol.asyncDispose]();
 });
 
@@ -127,6 +136,50 @@ test("revocations: above the bound the oldest is dropped, and every token from b
   assert.equal(revocations.isRevoked({ sessionId: "s9", tokenId: null, issuedAtMs }), true);
   clock.advance(1000);
   assert.equal(revocations.isRevoked({ sessionId: "new", tokenId: null, issuedAtMs: clock.nowMs() }), false);
+  await revocations[Symbol.asyncDispose]();
+});
+
+test("revocations: more at one instant than are read at once are all seen, told a page at a time, and harm nobody else", async () => {
+  const { clock, rows, revocations, told, isRevoked } = setUp();
+  await revocations.open();
+  const count = 2 * PAGE + 200;
+  for (let at = 0; at < count; at++) rows.rows.push(session(`s${at + 100_000}`, clock.nowMs()));
+  await revocations.poll();
+  for (const at of [0, PAGE - 1, PAGE, 2 * PAGE, count - 1])
+    assert.equal(isRevoked(`s${at + 100_000}`), true);
+  assert.equal(isRevoked("another's"), false);
+  assert.deepEqual(
+    told.map((page) => page.length),
+    [PAGE, PAGE, 200],
+  );
+  await revocations.poll();
+  assert.equal(told.length, 3);
+  await revocations[Symbol.asyncDispose]();
+});
+
+test("revocations: too many sessions' refuse no token without a session", async () => {
+  const { clock, revocations } = setUp(2);
+  await revocations.open();
+  const issuedAtMs = clock.nowMs();
+  for (const id of ["s1", "s2", "s3"]) revocations.add(session(id, clock.nowMs()));
+  assert.equal(revocations.isRevoked({ sessionId: "s9", tokenId: "t9", issuedAtMs }), true);
+  assert.equal(revocations.isRevoked({ sessionId: null, tokenId: "a publisher's", issuedAtMs }), false);
+  await revocations[Symbol.asyncDispose]();
+});
+
+test("revocations: who asks during a look sees what was stored before asking, and many share one look", async () => {
+  const { clock, rows, revocations, isRevoked } = setUp();
+  await revocations.open();
+  const { asked } = rows;
+  const answer = Promise.withResolvers<void>();
+  rows.answers = answer.promise;
+  clock.advance(POLL_EVERY_MS);
+  rows.rows.push(session("s1", clock.nowMs()));
+  const both = [revocations.poll(), revocations.poll()];
+  answer.resolve();
+  await Promise.all(both);
+  assert.equal(isRevoked("s1"), true);
+  assert.equal(rows.asked, asked + 2);
   await revocations[Symbol.asyncDispose]();
 });
 

@@ -1,8 +1,9 @@
 import type { Clock, Timer } from "#base/clock.ts";
 import { messageOf } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
+import { HeldRevocations } from "./held-revocations.ts";
 import type { RevocationFilter } from "./identity.ts";
-import type { Revocation, SessionStore } from "./ports.ts";
+import type { Revocation, RevocationPlace, SessionStore } from "./ports.ts";
 
 /** How often the database is asked what other processes revoked, in milliseconds. */
 export const POLL_EVERY_MS = 2_000;
@@ -10,10 +11,16 @@ export const POLL_EVERY_MS = 2_000;
 const OVERLAP_MS = 60_000;
 /** A revoked session is remembered for as long as an access token may live, in milliseconds (`accessTokenTtl` ≤ 1d). */
 export const REMEMBER_MS = 86_400_000;
+/**
+ * For so long after a session's last rotation some access token of it may live, in milliseconds. The greatest
+ * `accessTokenTtl` there can be, not today's: a reload, a restart or another gateway's file may have shortened it since.
+ * Ten minutes more for the way from the rotation to the signature, and for clocks that differ.
+ */
+export const TOKEN_LIFE_MS = REMEMBER_MS + 600_000;
 const PRUNE_EVERY_MS = 3_600_000;
-/** Revocations read at once. */
-const PAGE = 10_000;
-/** Most revocations held in memory; see `#floorMs` for what happens above. */
+/** Revocations read, and told to the listeners, at once. */
+export const PAGE = 2_000;
+/** Most revocations of a kind held in memory; see `HeldRevocations` for what happens above. */
 const HELD_MAX = 100_000;
 
 /**
@@ -24,16 +31,16 @@ export class Revocations implements AsyncDisposable {
   readonly #sessions: SessionStore;
   readonly #clock: Clock;
   readonly #log: Logger;
-  /** Until when each revoked session or token must be refused, by its id; in order of arrival. */
-  readonly #untilMs = new Map<string, number>();
+  /** Apart, since they have no bearing on each other: a flood of one kind does not touch the other's tokens. */
+  readonly #heldSessions: HeldRevocations;
+  readonly #heldTokens: HeldRevocations;
   readonly #listeners = new Set<(filter: RevocationFilter) => void>();
-  readonly #heldMax: number;
-  /** Tokens issued up to here are refused: the oldest revocations had to be forgotten. Fails closed; a refresh cures it. */
-  #floorMs = Number.NEGATIVE_INFINITY;
   #seenMs = 0;
   #prunedMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | null = null;
   #polling: Promise<void> | null = null;
+  /** The look after the one under way, when somebody has asked for it. */
+  #next: Promise<void> | null = null;
   #failing = false;
   #closed = false;
 
@@ -41,7 +48,8 @@ export class Revocations implements AsyncDisposable {
     this.#sessions = options.sessions;
     this.#clock = options.clock;
     this.#log = options.log;
-    this.#heldMax = options.heldMax ?? HELD_MAX;
+    this.#heldSessions = new HeldRevocations(options.heldMax ?? HELD_MAX);
+    this.#heldTokens = new HeldRevocations(options.heldMax ?? HELD_MAX);
   }
 
   /** Reads what is revoked, and follows it until closed. Rejects when the database cannot be read. */
@@ -51,49 +59,57 @@ export class Revocations implements AsyncDisposable {
   }
 
   get held(): number {
-    return this.#untilMs.size;
+    return this.#heldSessions.size + this.#heldTokens.size;
   }
 
   /** Whether one of our tokens must be refused. Any of the ids may be null. */
   isRevoked(token: { sessionId: string | null; tokenId: string | null; issuedAtMs: number }): boolean {
-    if (token.issuedAtMs <= this.#floorMs) return true;
-    return this.#holds(token.sessionId) || this.#holds(token.tokenId);
+    const { sessionId, tokenId, issuedAtMs } = token;
+    const nowMs = this.#clock.nowMs();
+    if (sessionId !== null && this.#heldSessions.refuses(sessionId, issuedAtMs, nowMs)) return true;
+    if (tokenId === null) return false;
+    // Tokens of a session end with it, and not by themselves.
+    return sessionId === null
+      ? this.#heldTokens.refuses(tokenId, issuedAtMs, nowMs)
+      : this.#heldTokens.holds(tokenId, nowMs);
   }
 
   /** Takes in a revocation that this process has just stored, and tells the listeners. */
   add(revocation: Revocation): void {
-    const id = revocation.sessionId ?? revocation.tokenId;
-    if (id === null || this.#untilMs.has(id)) return;
-    const untilMs = revocation.untilMs ?? revocation.atMs + REMEMBER_MS;
-    if (untilMs <= this.#clock.nowMs()) return;
-    this.#untilMs.set(id, untilMs);
-    if (this.#untilMs.size > this.#heldMax) this.#forgetOldest();
-    const filter: RevocationFilter = {
-      ...(revocation.user === null ? {} : { user: revocation.user }),
-      ...(revocation.sessionId === null ? {} : { sessionId: revocation.sessionId }),
-      ...(revocation.tokenId === null ? {} : { tokenId: revocation.tokenId }),
-    };
-    for (const listener of this.#listeners) listener(filter);
+    this.#addAll([revocation]);
   }
 
+  /** Calls back with what was revoked, many at once where many were. */
   onRevoked(listener: (filter: RevocationFilter) => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
-  /** Asks the database now. One at a time: whoever asks meanwhile gets the same answer. Never rejects. */
+  /**
+   * Asks the database now; one look at a time. Who asks during one gets the answer of the next, since that one may have
+   * read before what the caller has just stored. Never rejects.
+   */
   poll(): Promise<void> {
-    this.#polling ??= this.#pollOnce().finally(() => {
-      this.#polling = null;
+    if (this.#polling === null) return this.#look();
+    this.#next ??= this.#polling.then(() => {
+      this.#next = null;
+      return this.#closed ? undefined : this.#look();
     });
-    return this.#polling;
+    return this.#next;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
     this.#listeners.clear();
-    await this.#polling;
+    await (this.#next ?? this.#polling);
+  }
+
+  #look(): Promise<void> {
+    this.#polling = this.#pollOnce().finally(() => {
+      this.#polling = null;
+    });
+    return this.#polling;
   }
 
   async #pollOnce(): Promise<void> {
@@ -114,20 +130,37 @@ export class Revocations implements AsyncDisposable {
     if (nowMs - this.#prunedMs >= PRUNE_EVERY_MS) {
       this.#prunedMs = nowMs;
       await this.#sessions.prune(nowMs - REMEMBER_MS);
-      for (const [id, untilMs] of this.#untilMs) {
-        if (untilMs <= nowMs) this.#untilMs.delete(id);
-      }
+      this.#heldSessions.prune(nowMs);
+      this.#heldTokens.prune(nowMs);
     }
-    for (let sinceMs = this.#seenMs; ; ) {
-      const page = await this.#sessions.revocationsSince(sinceMs, PAGE);
-      for (const revocation of page) this.add(revocation);
-      const lastMs = page.at(-1)?.atMs;
-      if (lastMs === undefined || page.length < PAGE) break;
-      // A whole page of one instant hides what comes after it, so all that was issued before is refused.
-      if (lastMs === sinceMs) this.#floorMs = Math.max(this.#floorMs, lastMs);
-      sinceMs = lastMs === sinceMs ? lastMs + 1 : lastMs;
-    }
+    await this.#readPages((from) => this.#sessions.revokedSessions(from, PAGE, TOKEN_LIFE_MS));
+    await this.#readPages((from) => this.#sessions.revokedTokens(from, PAGE));
     this.#seenMs = Math.max(this.#seenMs, nowMs - OVERLAP_MS);
+  }
+
+  async #readPages(read: (from: RevocationPlace) => Promise<readonly Revocation[]>): Promise<void> {
+    for (let from: RevocationPlace = { atMs: this.#seenMs, id: null }; ; ) {
+      const page = await read(from);
+      this.#addAll(page);
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE) return;
+      from = { atMs: last.atMs, id: last.sessionId ?? last.tokenId };
+    }
+  }
+
+  /** The listeners look at every connection: once for all of these. */
+  #addAll(revocations: readonly Revocation[]): void {
+    const nowMs = this.#clock.nowMs();
+    const sessionIds = new Set<string>();
+    const tokenIds = new Set<string>();
+    for (const { sessionId, tokenId, atMs, untilMs } of revocations) {
+      const held = { atMs, untilMs: untilMs ?? atMs + REMEMBER_MS };
+      if (sessionId !== null) {
+        if (this.#heldSessions.add(sessionId, held, nowMs)) sessionIds.add(sessionId);
+      } else if (tokenId !== null && this.#heldTokens.add(tokenId, held, nowMs)) tokenIds.add(tokenId);
+    }
+    if (sessionIds.size + tokenIds.size === 0) return;
+    for (const listener of this.#listeners) listener({ sessionIds, tokenIds });
   }
 
   #arm(): void {
@@ -135,17 +168,5 @@ export class Revocations implements AsyncDisposable {
     this.#timer = this.#clock.after(POLL_EVERY_MS, () => {
       void this.poll().then(() => this.#arm());
     });
-  }
-
-  #holds(id: string | null): boolean {
-    if (id === null) return false;
-    const untilMs = this.#untilMs.get(id);
-    return untilMs !== undefined && untilMs > this.#clock.nowMs();
-  }
-
-  #forgetOldest(): void {
-    const oldest = this.#untilMs.keys().next().value;
-    if (oldest !== undefined) this.#untilMs.delete(oldest);
-    this.#floorMs = this.#clock.nowMs();
   }
 }

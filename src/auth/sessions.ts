@@ -15,6 +15,11 @@ import type { Revocations } from "./revocations.ts";
  * lost on its way must not sign its client out. Of two holders one is still found out, at the refresh after.
  */
 const RETRY_WINDOW_MS = 10_000;
+/**
+ * Sessions of one user that can be refreshed, those used last. A WebSocket client that signs in with a password begins a
+ * new one at each reconnect, and the old one would stay until `refreshTokenTtl` is over.
+ */
+export const SESSIONS_MAX = 1_000;
 /** How often a refresh looks again when another was faster. */
 const RACES_MAX = 3;
 
@@ -50,6 +55,7 @@ export class Sessions {
       expiresMs: nowMs + ttlMs,
       revokedMs: null,
     });
+    await this.#store.endOldest(user, SESSIONS_MAX, nowMs);
     return { user, sessionId: token.sessionId, refreshToken: text };
   }
 

@@ -91,6 +91,27 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
       await db.schema.createIndex("error_groups_by_time").on("error_groups").column("last_ms").execute();
     },
   },
+  "0004-many-sessions": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema.dropIndex("sessions_by_user").execute();
+      await db.schema
+        .createIndex("sessions_by_user_and_expiry")
+        .on("sessions")
+        .columns(["user_name", "expires_ms"])
+        .execute();
+      await db.schema.dropIndex("sessions_by_revocation").execute();
+      await db.schema
+        .createIndex("sessions_by_revocation_and_id")
+        .on("sessions")
+        .columns(["revoked_ms", "id"])
+        .execute();
+      await db.schema
+        .createIndex("revoked_tokens_by_time_and_id")
+        .on("revoked_tokens")
+        .columns(["revoked_ms", "id"])
+        .execute();
+    },
+  },
 };
 
 async function refuseNewer(db: Kysely<Tables>, name: string): Promise<void> {

@@ -1,17 +1,26 @@
 import { PostgresDialect } from "kysely";
 import { Pool, types } from "pg";
+import type { Clock } from "#base/clock.ts";
 import { codeOf, messageOf } from "#base/errors.ts";
+import { LendingPool } from "./lending-pool.ts";
 import { StorageError } from "./storage-error.ts";
 
 /** Most connections to PostgreSQL. What is asked of it is short; more would only wait there. */
 const CONNECTIONS_MAX = 8;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** The server's own bound for a statement. */
 const STATEMENT_TIMEOUT_MS = 10_000;
+/** Ours, later than the server's: for a server that says nothing any more. */
+const ANSWER_TIMEOUT_MS = 12_000;
+/** A connection that is silent for so long is asked whether its other end is still there. */
+const KEEP_ALIVE_MS = 30_000;
 const INT8_OID = 20;
 
 export interface PostgresDatabase {
   readonly dialect: PostgresDialect;
   readonly pool: Pool;
+  /** Gives up what waits for an answer, and whatever will: for an end that can't wait for a silent server. */
+  abandon(): void;
   /** What errors call it: host and database, never user or password. */
   readonly name: string;
 }
@@ -19,12 +28,17 @@ export interface PostgresDatabase {
 /**
  * Opens a pool and makes sure that it reaches the server.
  *
- * @param onIdleError told when the server ends a connection that nobody uses; the pool replaces it
+ * @param options.onIdleError told when the server ends a connection that nobody uses; the pool replaces it
+ * @param options.answerTimeoutMs default 12 s, above the server's own bound
  * @throws StorageError
  */
 export async function openPostgres(
   url: string,
-  onIdleError: (error: Error) => void,
+  {
+    clock,
+    onIdleError,
+    answerTimeoutMs = ANSWER_TIMEOUT_MS,
+  }: { clock: Clock; onIdleError: (error: Error) => void; answerTimeoutMs?: number },
 ): Promise<PostgresDatabase> {
   const name = nameOf(url);
   const pool = new Pool({
@@ -32,17 +46,21 @@ export async function openPostgres(
     max: CONNECTIONS_MAX,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: answerTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     idleTimeoutMillis: 60_000,
     application_name: "streamkeeper",
     types: { getTypeParser: (oid, format) => (oid === INT8_OID ? Number : types.getTypeParser(oid, format)) },
   });
   pool.on("error", onIdleError);
+  const lending = new LendingPool(pool, clock);
   try {
     const client = await pool.connect();
     client.release();
-    return { dialect: new PostgresDialect({ pool }), pool, name };
+    return { dialect: new PostgresDialect({ pool: lending }), pool, name, abandon: () => lending.abandon() };
   } catch (error) {
-    await pool.end();
+    await lending.end();
     throw postgresErrorOf(error, name);
   }
 }

@@ -1,6 +1,9 @@
 import type { Kysely } from "kysely";
-import type { Revocation, SessionRecord, SessionStore } from "#auth/ports.ts";
+import type { Revocation, RevocationPlace, SessionRecord, SessionStore } from "#auth/ports.ts";
 import type { Tables } from "./schema.ts";
+
+/** Rows that one sign-in ends: the first one after an upgrade may find very many. */
+const ENDED_AT_ONCE_MAX = 1_000;
 
 export class SessionTable implements SessionStore {
   readonly #db: Kysely<Tables>;
@@ -90,39 +93,68 @@ export class SessionTable implements SessionStore {
       .execute();
   }
 
-  async revocationsSince(atMs: number, limit: number): Promise<Revocation[]> {
-    const sessions = await this.#db
+  async endOldest(user: string, keep: number, atMs: number): Promise<number> {
+    const result = await this.#db
+      .updateTable("sessions")
+      .set({ expires_ms: atMs })
+      .where("id", "in", (query) =>
+        query
+          .selectFrom("sessions")
+          .select("id")
+          .where("user_name", "=", user)
+          .where("expires_ms", ">", atMs)
+          .where("revoked_ms", "is", null)
+          .orderBy("rotated_ms", "desc")
+          .orderBy("id")
+          .limit(ENDED_AT_ONCE_MAX)
+          .offset(keep),
+      )
+      .executeTakeFirst();
+    return Number(result.numUpdatedRows);
+  }
+
+  async revokedSessions(from: RevocationPlace, limit: number, tokenLifeMs: number): Promise<Revocation[]> {
+    const { atMs, id } = from;
+    const rows = await this.#db
       .selectFrom("sessions")
       .select(["id", "user_name", "revoked_ms"])
-      .where("revoked_ms", ">=", atMs)
+      .where(({ eb, refTuple, tuple }) =>
+        id === null
+          ? eb("revoked_ms", ">=", atMs)
+          : eb(refTuple("revoked_ms", "id"), ">", tuple<number | null, string>(atMs, id)),
+      )
+      .where((eb) => eb("rotated_ms", ">=", eb("revoked_ms", "-", tokenLifeMs)))
       .orderBy("revoked_ms")
+      .orderBy("id")
       .limit(limit)
       .execute();
-    const tokens = await this.#db
+    return rows.map((row) => ({
+      sessionId: row.id,
+      tokenId: null,
+      user: row.user_name,
+      atMs: row.revoked_ms ?? 0,
+      untilMs: null,
+    }));
+  }
+
+  async revokedTokens({ atMs, id }: RevocationPlace, limit: number): Promise<Revocation[]> {
+    const rows = await this.#db
       .selectFrom("revoked_tokens")
       .select(["id", "revoked_ms", "expires_ms"])
-      .where("revoked_ms", ">=", atMs)
+      .where(({ eb, refTuple, tuple }) =>
+        id === null ? eb("revoked_ms", ">=", atMs) : eb(refTuple("revoked_ms", "id"), ">", tuple(atMs, id)),
+      )
       .orderBy("revoked_ms")
+      .orderBy("id")
       .limit(limit)
       .execute();
-    return [
-      ...sessions.map((row) => ({
-        sessionId: row.id,
-        tokenId: null,
-        user: row.user_name,
-        atMs: row.revoked_ms ?? 0,
-        untilMs: null,
-      })),
-      ...tokens.map((row) => ({
-        sessionId: null,
-        tokenId: row.id,
-        user: null,
-        atMs: row.revoked_ms,
-        untilMs: row.expires_ms,
-      })),
-    ]
-      .sort((one, other) => one.atMs - other.atMs)
-      .slice(0, limit);
+    return rows.map((row) => ({
+      sessionId: null,
+      tokenId: row.id,
+      user: null,
+      atMs: row.revoked_ms,
+      untilMs: row.expires_ms,
+    }));
   }
 
   async prune(beforeMs: number): Promise<number> {

@@ -30,6 +30,11 @@ export interface Storage extends AsyncDisposable {
   readonly name: string;
   /** For the metric `database_connections{state}`. */
   connections(): DatabaseConnections;
+  /**
+   * Statements under way and all later ones fail now, where a server would have to answer them: it may have fallen
+   * silent. For an end that has waited long enough; a file's statements are not waited for.
+   */
+  abandon(): void;
   /** Idempotent. Waits for statements under way. */
   close(): Promise<void>;
 }
@@ -54,7 +59,7 @@ export async function openStorage(
   { clock, logger }: { clock: Clock; logger: Logger },
 ): Promise<Storage> {
   if (url.startsWith("sqlite:")) return openSqlite(url.slice("sqlite:".length), clock);
-  if (/^postgres(ql)?:\/\//.test(url)) return openOnPostgres(url, logger);
+  if (/^postgres(ql)?:\/\//.test(url)) return openOnPostgres(url, clock, logger);
   throw new StorageError("database_url", "`database` must be sqlite:FILE or postgres://user@host/database");
 }
 
@@ -77,10 +82,11 @@ async function openSqlite(path: string, clock: Clock): Promise<Storage> {
   });
 }
 
-async function openOnPostgres(url: string, logger: Logger): Promise<Storage> {
-  const { dialect, pool, name } = await openPostgres(url, (error) =>
-    logger.warn({ err: error.message }, "the database ended an idle connection"),
-  );
+async function openOnPostgres(url: string, clock: Clock, logger: Logger): Promise<Storage> {
+  const { dialect, pool, name, abandon } = await openPostgres(url, {
+    clock,
+    onIdleError: (error) => logger.warn({ err: error.message }, "the database ended an idle connection"),
+  });
   const db = new Kysely<Tables>({ dialect });
   try {
     await migrate(db, name);
@@ -88,14 +94,20 @@ async function openOnPostgres(url: string, logger: Logger): Promise<Storage> {
     await db.destroy();
     throw error instanceof StorageError ? error : postgresErrorOf(error, name);
   }
-  return storageOn(db, name, () => ({
+  const connections = () => ({
     active: pool.totalCount - pool.idleCount,
     idle: pool.idleCount,
     waiting: pool.waitingCount,
-  }));
+  });
+  return storageOn(db, name, connections, abandon);
 }
 
-function storageOn(db: Kysely<Tables>, name: string, connections: () => DatabaseConnections): Storage {
+function storageOn(
+  db: Kysely<Tables>,
+  name: string,
+  connections: () => DatabaseConnections,
+  abandon: () => void = () => {},
+): Storage {
   let closing: Promise<void> | null = null;
   const close = (): Promise<void> => {
     closing ??= db.destroy();
@@ -109,6 +121,7 @@ function storageOn(db: Kysely<Tables>, name: string, connections: () => Database
     errors: new ErrorTable(db),
     name,
     connections,
+    abandon,
     close,
     [Symbol.asyncDispose]: close,
   };

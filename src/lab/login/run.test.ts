@@ -46,7 +46,7 @@ test("login test: signs in both ways, says what is allowed and until when, and l
   assert.ok(Math.abs(Date.parse(report.expiresAt ?? "") - Date.now() - 900_000) < 10_000);
   for (const step of report.steps) assert.ok(step.ms > 0);
   await using storage = await openStorage(database, { clock, logger: silentLogger });
-  const revoked = await storage.sessions.revocationsSince(0, 10);
+  const revoked = await storage.sessions.revokedSessions({ atMs: 0, id: null }, 10, 86_400_000);
   assert.equal(revoked.length, 2);
 });
 
