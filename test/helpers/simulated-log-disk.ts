@@ -44,6 +44,11 @@ export class SimulatedLogDisk implements LogDisk {
     return end !== undefined;
   }
 
+  /** How much is under way. */
+  get waiting(): number {
+    return this.#pending.length;
+  }
+
   get descriptorsOpen(): number {
     return this.#open.size;
   }
