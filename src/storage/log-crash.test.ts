@@ -114,10 +114,19 @@ class Life {
     return kinds;
   }
 
-  async #checkMoment({ contents, head, events, gap }: Moment): Promise<RecoveryKind> {
-    await using next = await PersistedHub.open(new SimulatedLogDisk(contents), OPTIONS);
-    const { kind } = next.recovery;
-    if (next.hub.epoch !== this.persisted.hub.epoch) return kind;
+  /** Whether the next life is itself killed at any moment while it begins, too. */
+  async #checkMoment(moment: Moment, isNextKilled = true): Promise<RecoveryKind> {
+    const disk = new SimulatedLogDisk(moment.contents);
+    const beginning: ReadonlyMap<string, Buffer>[] = [];
+    disk.changed = () => void (isNextKilled && beginning.push(disk.contents()));
+    await using next = await PersistedHub.open(disk, OPTIONS);
+    disk.changed = () => {};
+    for (const contents of beginning) await this.#checkMoment({ ...moment, contents }, false);
+    if (next.hub.epoch === this.persisted.hub.epoch) this.#checkResumes(next, moment);
+    return next.recovery.kind;
+  }
+
+  #checkResumes(next: PersistedHub, { head, events, gap }: Moment): void {
     assert.ok(next.hub.head >= head, `numbers through ${head} are given away again, from ${next.hub.head}`);
     const coming = ["new 0", "new 1", "new 2"];
     for (const data of coming) next.publish("/a", data);
@@ -129,9 +138,8 @@ class Life {
       for (let event = reader.next(); event !== null; event = reader.next()) read.push(event.data);
       const missed = this.given.slice(0, events).filter(({ sequence }) => sequence > cursor);
       const expected = [...missed.map(({ data }) => data), ...coming];
-      assert.deepEqual(read.map(brief), expected.map(brief), `after ${cursor}, ${kind}`);
+      assert.deepEqual(read.map(brief), expected.map(brief), `after ${cursor}, ${next.recovery.kind}`);
     }
-    return kind;
   }
 }
 

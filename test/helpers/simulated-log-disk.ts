@@ -94,6 +94,7 @@ export class SimulatedLogDisk implements LogDisk {
   truncate(name: string, bytes: number): void {
     const file = this.#files.get(name) as File;
     file.bytes = file.bytes.subarray(0, bytes);
+    this.changed();
   }
 
   async remove(name: string): Promise<void> {
