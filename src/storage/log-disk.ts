@@ -3,6 +3,7 @@ import {
   constants,
   fdatasync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -26,13 +27,13 @@ import { isBusy } from "./sqlite-errors.ts";
 
 /**
  * The directory of the log on disk, of one process alone. Small things are done at once, what may be long is awaited.
- * Methods throw what the system says.
+ * Methods throw what the system says, and refuse a directory that is not this process's any more.
  */
 export interface LogDisk extends Disposable {
   /** Segments with their bytes, the oldest first. */
   segments(): SegmentFile[];
   read(name: string): Buffer | null;
-  /** Makes a segment that begins with these bytes, on the disk when it answers; answers its descriptor. */
+  /** Makes a segment that begins with these bytes, all of it or nothing, on the disk when it answers; answers its descriptor. */
   create(name: string, bytes: Buffer): number;
   append(file: number, bytes: Buffer): Promise<void>;
   /** Resolves when all that was appended is on the disk. */
@@ -40,7 +41,11 @@ export interface LogDisk extends Disposable {
   close(file: number): void;
   truncate(name: string, bytes: number): void;
   remove(name: string): Promise<void>;
-  /** Replaces a small file's content, which has a fixed length. @param isDurable whether to wait for the disk */
+  /**
+   * Replaces a small file's content, which has a fixed length. Removes it where that fails.
+   *
+   * @param isDurable whether to wait for the disk
+   */
   mark(bytes: Buffer, isDurable: boolean): void;
   /** Makes a file of these chunks, on the disk when it answers; all of it or nothing. */
   write(name: string, chunks: Iterable<Buffer>): void;
@@ -55,6 +60,9 @@ export interface SegmentFile {
 export const SEGMENT_SUFFIX = ".events";
 /** The file of the mark. */
 export const MARK_FILE = "mark";
+const LOCK_FILE = "lock";
+/** What a new segment is called until it is whole. */
+const NEW_SEGMENT_FILE = "segment.part";
 
 /**
  * @param path made, for its owner alone, if need be
@@ -64,7 +72,7 @@ export async function openLogDisk(path: string, clock: Clock): Promise<LogDisk> 
   const directory = resolve(path);
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const lock = await whenFree(clock, () => takeLock(join(directory, "lock")));
+    const lock = await whenFree(clock, () => takeLock(join(directory, LOCK_FILE)));
     return new LogDirectory(directory, lock);
   } catch (error) {
     if (!isBusy(error)) throw LogError.ofDirectory(directory, error);
@@ -100,11 +108,15 @@ const syncData = promisify(fdatasync);
 class LogDirectory implements LogDisk {
   readonly #directory: string;
   readonly #lock: DatabaseSync;
+  /** The lock's file. No other has its number while it is open, be it removed. */
+  readonly #lockInode: number;
   #mark: number | null = null;
+  #isOpen = true;
 
   constructor(directory: string, lock: DatabaseSync) {
     this.#directory = directory;
     this.#lock = lock;
+    this.#lockInode = statSync(join(directory, LOCK_FILE)).ino;
   }
 
   segments(): SegmentFile[] {
@@ -124,10 +136,13 @@ class LogDirectory implements LogDisk {
   }
 
   create(name: string, bytes: Buffer): number {
-    const file = openSync(this.#pathOf(name), "w", 0o600);
+    const path = this.#pathOf(name);
+    const file = openSync(this.#pathOf(NEW_SEGMENT_FILE), "w", 0o600);
     try {
       writeAll(file, bytes);
       fsyncSync(file);
+      // Named when it is whole: a process that is killed meanwhile leaves no segment that looks damaged.
+      renameSync(this.#pathOf(NEW_SEGMENT_FILE), path);
       this.#syncDirectory();
       return file;
     } catch (error) {
@@ -137,6 +152,7 @@ class LogDirectory implements LogDisk {
   }
 
   async append(file: number, bytes: Buffer): Promise<void> {
+    this.#assertOurs();
     for (let at = 0; at < bytes.length; ) {
       const { bytesWritten } = await writeSome(file, bytes, at, bytes.length - at, null);
       at += bytesWritten;
@@ -164,18 +180,17 @@ class LogDirectory implements LogDisk {
   }
 
   mark(bytes: Buffer, isDurable: boolean): void {
+    const path = this.#pathOf(MARK_FILE);
     try {
       // Not for appending: Linux then writes at the end, wherever it is told to.
-      this.#mark ??= openSync(this.#pathOf(MARK_FILE), constants.O_RDWR | constants.O_CREAT, 0o600);
-      writeSync(this.#mark, bytes, 0, bytes.length, 0);
+      this.#mark ??= openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+      if (writeSync(this.#mark, bytes, 0, bytes.length, 0) < bytes.length)
+        throw new Error(`${path} was not written whole`);
       if (!isDurable) return;
       fsyncSync(this.#mark);
       this.#syncDirectory();
     } catch (error) {
-      // No mark says less than a wrong one.
-      if (this.#mark !== null) closeSync(this.#mark);
-      this.#mark = null;
-      rmSync(this.#pathOf(MARK_FILE), { force: true });
+      this.#unmark(path);
       throw error;
     }
   }
@@ -193,13 +208,44 @@ class LogDirectory implements LogDisk {
   }
 
   [Symbol.dispose](): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     if (this.#mark !== null) closeSync(this.#mark);
     this.#mark = null;
     this.#lock.close();
   }
 
+  /** No mark says less than a wrong one. Emptied first, for which the directory need not be writable. */
+  #unmark(path: string): void {
+    const mark = this.#mark;
+    this.#mark = null;
+    if (mark !== null) emptyAndClose(mark);
+    rmSync(path, { force: true });
+  }
+
+  /**
+   * Of a file in the directory that was locked: one that was put in its place, or whose lock was removed, may be another
+   * process's.
+   */
   #pathOf(name: string): string {
+    this.#assertOurs();
     return join(this.#directory, name);
+  }
+
+  #assertOurs(): void {
+    if (this.#isAnothers)
+      throw new Error(`${this.#directory} is not the directory any more that this process has locked`);
+  }
+
+  get #isAnothers(): boolean {
+    if (!this.#isOpen) return true;
+    try {
+      const lock = statSync(join(this.#directory, LOCK_FILE), { throwIfNoEntry: false });
+      return lock?.ino !== this.#lockInode;
+    } catch {
+      // What is to be done there says it better.
+      return false;
+    }
   }
 
   /** So that new names are there too when the machine goes down. */
@@ -215,4 +261,15 @@ class LogDirectory implements LogDisk {
 
 function writeAll(file: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at);
+}
+
+/** As far as the disk lets it. */
+function emptyAndClose(file: number): void {
+  try {
+    try {
+      ftruncateSync(file);
+    } finally {
+      closeSync(file);
+    }
+  } catch {}
 }

@@ -164,6 +164,20 @@ test("log on disk: torn anywhere in the last file, or without its mark or closin
   assert.equal(whole.recovery.kind, "closed");
 });
 
+test("log on disk: after an orderly end with a file gone from between the others, nothing is called exact", async () => {
+  const directory = fresh();
+  const persisted = await PersistedHub.open(directory);
+  for (let n = 0; n < 4; n++) {
+    persisted.publish("/a", "x".repeat(70_000));
+    await persisted.written();
+  }
+  await persisted.close();
+  rmSync(join(directory, files(directory)[1] as string));
+  await using again = await PersistedHub.open(directory);
+  assert.equal(again.recovery.kind, "broken");
+  assert.equal(again.recovery.events.length, 2);
+});
+
 test("log on disk: files go when the log lets their events go, by bytes under load and by age in quiet times", async () => {
   const directory = fresh();
   const persisted = await PersistedHub.open(directory, { bytesMax: 256 * 1024, ageMaxMs: 60_000 });

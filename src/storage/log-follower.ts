@@ -48,6 +48,8 @@ export class LogFollower implements AsyncDisposable {
   /** Everything through this sequence is in the files, or was let go. */
   #position = 0;
   #state: "level" | "behind" | "failing" | "closed" = "closed";
+  /** Whether the mark on the disk may say that the files have everything. */
+  #saysLevel = false;
   #timer: Timer | null = null;
   #running: Promise<void> | null = null;
   #progressMs = 0;
@@ -70,9 +72,14 @@ export class LogFollower implements AsyncDisposable {
     this.#progressMs = clock.monotonicMs();
     this.#begin(Math.max(segments.at(-1)?.lastEvent ?? 0, log.evictedThrough));
     // On the disk before anybody gets an event: else, with the power gone, what the life before left would count again.
-    this.#state = "level";
-    this.#mark("level", true);
-    await disk.remove(CLOSING_FILE);
+    try {
+      this.#state = "level";
+      this.#mark("level", true);
+      await disk.remove(CLOSING_FILE);
+    } catch (error) {
+      this.#stop();
+      throw error;
+    }
   }
 
   /** Bytes in files. */
@@ -100,18 +107,14 @@ export class LogFollower implements AsyncDisposable {
     if (this.#state !== "level") return;
     this.#state = "behind";
     this.#progressMs = this.#options.clock.monotonicMs();
-    try {
-      this.#mark("behind", false);
-      // A cycle under way looks at its end.
-      if (this.#running === null) this.#runAfter(GATHER_MS);
-    } catch (error) {
-      this.#fail(error);
-    }
+    this.#distrust();
+    // A cycle under way looks at its end.
+    if (this.#running === null) this.#runAfter(GATHER_MS);
   }
 
   /** To be called every second or so: what the log let go leaves the disk in quiet times too. */
   look(): void {
-    if (this.#state === "level" && this.#running === null && this.#hasRemovable()) this.#run();
+    if (this.#state === "level" && this.#hasRemovable()) this.#run();
     const stalledMs = this.#options.clock.monotonicMs() - this.#progressMs;
     if (this.#state === "behind" && stalledMs > STALLED_MS)
       this.#tell(
@@ -130,8 +133,11 @@ export class LogFollower implements AsyncDisposable {
     using _timer = clock.after(CLOSE_MS_MAX, () =>
       deadline.reject(new LogError("log_stalled", "the log could not be written in time at the end")),
     );
+    this.#timer?.cancel();
+    const finishing = this.#finish(this.#running, closing);
+    this.#running = finishing.catch(() => {});
     try {
-      await Promise.race([this.#finish(closing), deadline.promise]);
+      await Promise.race([finishing, deadline.promise]);
     } catch (error) {
       this.#tell(errorOf(error));
     } finally {
@@ -146,38 +152,47 @@ export class LogFollower implements AsyncDisposable {
     await this.#running;
   }
 
-  async #finish(closing: () => LogClosing): Promise<void> {
+  async #finish(cycle: Promise<void> | null, closing: () => LogClosing): Promise<void> {
     const { disk, log } = this.#options;
-    this.#timer?.cancel();
-    await this.#running;
-    this.#timer?.cancel();
+    await cycle;
     if (this.#state === "failing") await this.#beginAnew();
-    this.#state = "behind";
     do {
       while (this.#position < log.head) await this.#writeSome();
+      this.#assertOpen();
       await disk.sync(this.#file as number);
+      this.#assertOpen();
     } while (this.#position < log.head);
     // Nothing is awaited from here on, so that nothing comes between.
     disk.write(CLOSING_FILE, encodeClosing(closing()));
     this.#mark("closed", true);
+    this.#state = "closed";
   }
 
   #stop(): void {
     this.#timer?.cancel();
     this.#state = "closed";
+    // Not under a write that is under way: its descriptor's number may be another file's by then.
     if (this.#running === null) this.#closeFile();
     else void this.#running.then(() => this.#closeFile());
   }
 
+  /** One timer at a time. */
   #runAfter(delayMs: number): void {
+    this.#timer?.cancel();
     this.#timer = this.#options.clock.after(delayMs, () => this.#run());
   }
 
+  /** One cycle at a time. */
   #run(): void {
+    if (this.#running !== null) return;
     const running = this.#cycle()
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
-        if (this.#running === running) this.#running = null;
+        // Else the orderly end has taken over.
+        if (this.#running !== running) return;
+        this.#running = null;
+        if (this.#state === "behind") this.#runAfter(GATHER_MS);
+        if (this.#state === "failing") this.#runAfter(RETRY_MS);
       });
     this.#running = running;
   }
@@ -185,19 +200,14 @@ export class LogFollower implements AsyncDisposable {
   /** Writes what is missing now. What comes meanwhile is gathered for the next time. */
   async #cycle(): Promise<void> {
     const { log } = this.#options;
+    if (this.#state !== "level") this.#distrust();
     if (this.#state === "failing") await this.#beginAnew();
     for (const head = log.head; this.#position < head; ) await this.#writeSome();
     if (this.#hasRemovable()) await this.#removeOld();
-    if (this.#state === "closed") return;
-    if (this.#position < log.head) {
-      this.#state = "behind";
-      this.#runAfter(GATHER_MS);
-      return;
-    }
+    this.#assertOpen();
+    if (this.#position < log.head) return;
     this.#mark("level", false);
     this.#state = "level";
-    // Now, since the next event may come before the caller hears of the end.
-    this.#running = null;
     if (!this.#hasTold) return;
     this.#hasTold = false;
     this.#options.told.recovered();
@@ -218,6 +228,7 @@ export class LogFollower implements AsyncDisposable {
     }
     if (this.#batch.length > 0) {
       await disk.append(this.#file as number, this.#batch.bytes);
+      this.#assertOpen();
       const segment = this.#segments.at(-1) as Segment;
       segment.bytes += this.#batch.length;
       segment.lastEvent = lastEvent;
@@ -232,6 +243,7 @@ export class LogFollower implements AsyncDisposable {
     const { disk } = this.#options;
     const file = this.#file as number;
     await disk.sync(file);
+    this.#assertOpen();
     this.#closeFile();
     this.#begin(after);
     this.#position = Math.max(this.#position, after);
@@ -249,12 +261,15 @@ export class LogFollower implements AsyncDisposable {
   /** After a failure: nothing of what is there counts, and the log is written from its beginning. */
   async #beginAnew(): Promise<void> {
     const { disk, log } = this.#options;
-    for (const { name } of disk.segments()) await disk.remove(name);
+    for (const { name } of disk.segments()) {
+      await disk.remove(name);
+      this.#assertOpen();
+    }
     this.#segments = [];
     this.#position = log.evictedThrough;
     this.#begin(log.evictedThrough);
-    this.#state = "behind";
     this.#mark("behind", false);
+    this.#state = "behind";
   }
 
   #hasRemovable(): boolean {
@@ -270,6 +285,7 @@ export class LogFollower implements AsyncDisposable {
       await this.#turn(log.evictedThrough);
     while (this.#segments.length > 1 && (this.#segments[0] as Segment).lastEvent <= log.evictedThrough) {
       await disk.remove((this.#segments[0] as Segment).name);
+      this.#assertOpen();
       this.#segments.shift();
     }
   }
@@ -281,15 +297,34 @@ export class LogFollower implements AsyncDisposable {
   #mark(state: LogMark["state"], isDurable: boolean): void {
     const { disk, epoch, bootId, log } = this.#options;
     const lastEvent = this.#segments.at(-1)?.lastEvent ?? 0;
+    if (state !== "behind") this.#saysLevel = true;
     disk.mark(encodeMark({ state, epoch, bootId, head: log.head, lastEvent }), isDurable);
+    if (state === "behind") this.#saysLevel = false;
+  }
+
+  /** Where the mark can be neither written nor removed, the next cycle tries again. */
+  #distrust(): void {
+    if (!this.#saysLevel) return;
+    try {
+      this.#mark("behind", false);
+    } catch (error) {
+      this.#tell(errorOf(error));
+    }
   }
 
   #fail(error: unknown): void {
     if (this.#state === "closed") return;
     this.#state = "failing";
     this.#tell(errorOf(error));
+    // The files may have been level until now, and events are given out while they fail.
+    this.#distrust();
     this.#closeFile();
-    this.#runAfter(RETRY_MS);
+  }
+
+  /** After each wait: once the end has come, the directory may be another process's. */
+  #assertOpen(): void {
+    if (this.#state === "closed")
+      throw new LogError("log_stalled", "the log was closed before it was written");
   }
 
   #tell(error: LogError): void {

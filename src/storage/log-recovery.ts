@@ -41,7 +41,9 @@ export async function recover(disk: LogDisk, bootId: string | null): Promise<Rec
   const closingBytes = kind === "closed" ? disk.read(CLOSING_FILE) : null;
   const closing = closingBytes === null ? null : decodeClosing(closingBytes);
   const kept = { events, segments, droppedBytes, closing };
-  if (mark !== null && kind === "closed" && closing !== null)
+  // Files that begin later than the log did have lost some between, and the closing page knows nothing of that.
+  const isWhole = closing !== null && after <= closing.memory.evictedThrough;
+  if (mark !== null && kind === "closed" && isWhole)
     return { ...kept, kind, epoch: mark.epoch, memory: closing.memory };
   const isLevel = mark !== null && kind === "level";
   const head = Math.max(lastEvent, mark?.head ?? 0);

@@ -44,8 +44,9 @@ export class PersistedHub implements AsyncDisposable {
     });
   }
 
-  static async open(directory: string, options: PersistedHubOptions = {}): Promise<PersistedHub> {
-    const disk = await openLogDisk(directory, new SystemClock());
+  /** @param on a directory, or what stands for one */
+  static async open(on: string | LogDisk, options: PersistedHubOptions = {}): Promise<PersistedHub> {
+    const disk = typeof on === "string" ? await openLogDisk(on, new SystemClock()) : on;
     const recovery = await recover(disk, options.bootId === undefined ? "boot" : options.bootId);
     const opened = new PersistedHub(disk, recovery, options);
     const { memory, events, closing, kind } = recovery;
