@@ -10,6 +10,7 @@ export const SHELLS: Readonly<Record<string, string>> = {
   "src/app/gateway.ts": "the composition root: chance, for everyone",
   "src/app/listener.ts": "the listening socket, HTTP and TLS",
   "src/app/listener-http2.ts": "HTTP/2 sessions on the listener's sockets",
+  "src/app/listener-spares.ts": "further listening sockets on the same port",
   "src/app/memory-limit.ts": "how much memory the machine or cgroup has",
   "src/app/routes.ts": "the web framework's instance",
   "src/app/tls.ts": "the files of the certificate and its key",

@@ -6,13 +6,14 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createSecureServer, Server as SecureServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContextOptions, TLSSocket } from "node:tls";
 import type { Clock } from "#base/clock.ts";
 import { CodedError, codeOf, messageOf } from "#base/errors.ts";
 import { tuneSocket } from "#downstream/byte-sink.ts";
 import { Http2Door } from "./listener-http2.ts";
+import { listenShared, SpareListeners } from "./listener-spares.ts";
 
 /** Bytes of a request's line and headers. */
 const HEADER_BYTES_MAX = 16 * 1024;
@@ -48,7 +49,7 @@ export interface ListenerOptions {
 }
 
 /**
- * The gateway's one listening socket. Streams and upgrades are handled beside the web framework, since their sockets
+ * The gateway's one port. Streams and upgrades are handled beside the web framework, since their sockets
  * are taken over; everything else goes to it.
  */
 export class Listener implements AsyncDisposable {
@@ -57,6 +58,10 @@ export class Listener implements AsyncDisposable {
   #closing: Promise<void> | null = null;
   readonly #clientErrors = new Map<string, number>();
   readonly #http2: Http2Door | null;
+  /** What they accept becomes the server's. */
+  readonly #spares: SpareListeners;
+  #sockets = 0;
+  #socketsMax = Number.POSITIVE_INFINITY;
   #answer: RequestListener = (_request, response) => void response.end();
 
   constructor(options: ListenerOptions) {
@@ -81,10 +86,11 @@ export class Listener implements AsyncDisposable {
           });
     this.server.on("clientError", (error, socket) => this.#onClientError(error, socket));
     this.server.on("tlsClientError", (error) => this.#count(error));
-    // Over `maxConnections` Node closes what it accepts at once, which clients take for a network's fault and try again.
-    this.server.on("drop", () => this.#countCode("dropped"));
-    // Sockets must never be without an error handler, however early they fail.
-    this.server.on("connection", (socket: Duplex) => socket.on("error", ignore));
+    this.#spares = new SpareListeners(
+      (socket) => void this.server.emit("connection", socket),
+      options.tls === null,
+    );
+    this.server.prependListener("connection", (socket: Socket) => this.#admit(socket));
     this.server.on("secureConnection", (socket: Duplex) => socket.on("error", ignore));
     this.#http2 = options.tls === null || !options.http2 ? null : this.#openHttp2(options);
   }
@@ -108,15 +114,12 @@ export class Listener implements AsyncDisposable {
   /** @throws ListenError that says what is wrong with the address, and what to do */
   async open(): Promise<void> {
     const { host, port } = this.#options;
-    const { server } = this;
-    await new Promise<void>((resolve, reject) => {
-      const onError = (error: Error) => reject(listenErrorOf(error, host, port));
-      server.once("error", onError);
-      server.listen({ host, port, backlog: 4096 }, () => {
-        server.removeListener("error", onError);
-        resolve();
-      });
-    });
+    try {
+      const isShared = await listenShared(this.server, { host, port });
+      if (isShared) await this.#spares.open({ host, port: this.address.port });
+    } catch (error) {
+      throw listenErrorOf(error as Error, host, port);
+    }
   }
 
   /** The address in force, once open. */
@@ -129,7 +132,7 @@ export class Listener implements AsyncDisposable {
 
   /** Most sockets at once, those of requests and of clients on their way out too. */
   limitSockets(max: number): void {
-    this.server.maxConnections = max;
+    this.#socketsMax = max;
   }
 
   /** Puts another certificate in force, for connections to come. */
@@ -157,13 +160,19 @@ export class Listener implements AsyncDisposable {
 
   /** Stops accepting, lets answers under way end, and resolves when the last socket is gone. */
   close(): Promise<void> {
-    this.#closing ??= new Promise<void>((resolve) => {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
       if (!this.server.listening) resolve();
       else this.server.close(() => resolve());
-      this.server.closeIdleConnections();
-      this.#http2?.close();
     });
-    return this.#closing;
+    const sparesClosed = this.#spares.close();
+    this.server.closeIdleConnections();
+    this.#http2?.close();
+    await Promise.all([closed, sparesClosed]);
   }
 
   /** Ends whatever `close` still waits for. */
@@ -202,6 +211,21 @@ export class Listener implements AsyncDisposable {
     });
     return door;
   }
+
+  /** Over the bound it is closed at once, which clients take for a network's fault and try again. */
+  #admit(socket: Socket): void {
+    // Sockets must never be without an error handler, however early they fail.
+    socket.on("error", ignore);
+    this.#sockets++;
+    socket.on("close", this.#onSocketClose);
+    if (this.#sockets <= this.#socketsMax) return;
+    this.#countCode("dropped");
+    socket.destroy();
+  }
+
+  readonly #onSocketClose = (): void => {
+    this.#sockets--;
+  };
 
   #onClientError(error: Error, socket: Duplex): void {
     this.#count(error);
