@@ -90,7 +90,11 @@ export class Listener implements AsyncDisposable {
       (socket) => void this.server.emit("connection", socket),
       options.tls === null,
     );
-    this.server.prependListener("connection", (socket: Socket) => this.#admit(socket));
+    const served = this.server.listeners("connection") as ((socket: Socket) => void)[];
+    this.server.removeAllListeners("connection");
+    this.server.on("connection", (socket: Socket) => {
+      if (this.#admit(socket)) for (const listener of served) listener.call(this.server, socket);
+    });
     this.server.on("secureConnection", (socket: Duplex) => socket.on("error", ignore));
     this.#http2 = options.tls === null || !options.http2 ? null : this.#openHttp2(options);
   }
@@ -213,14 +217,15 @@ export class Listener implements AsyncDisposable {
   }
 
   /** Over the bound it is closed at once, which clients take for a network's fault and try again. */
-  #admit(socket: Socket): void {
+  #admit(socket: Socket): boolean {
     // Sockets must never be without an error handler, however early they fail.
     socket.on("error", ignore);
     this.#sockets++;
     socket.on("close", this.#onSocketClose);
-    if (this.#sockets <= this.#socketsMax) return;
+    if (this.#sockets <= this.#socketsMax) return true;
     this.#countCode("dropped");
     socket.destroy();
+    return false;
   }
 
   readonly #onSocketClose = (): void => {

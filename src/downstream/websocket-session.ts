@@ -21,8 +21,18 @@ const WAITING_MESSAGES_MAX = 2;
  * subscriber of a topic; others have their turn in between.
  */
 const TURN_COMMANDS_MAX = 64;
-/** The share of `limits.queueBytes` that may wait for the client before its next command is performed. */
+/**
+ * The share of `limits.queueBytes` that may wait for the client before its next command is performed, but for what its socket
+ * takes in any case: Node's high-water mark, up to which the socket never says that it takes bytes again.
+ */
 const QUEUE_SHARE = 0.25;
+const SOCKET_BYTES = 64 * 1024;
+
+interface Waiting {
+  readonly command: Command;
+  /** Its share of the message that it came in, in UTF-16 code units. */
+  readonly length: number;
+}
 /** Errors of a client in a second, on average, and at once beside one for each subscriber that it may have. */
 const ERRORS_PER_SECOND = 1;
 const ERRORS_AT_ONCE = 50;
@@ -48,8 +58,8 @@ export class Session {
   readonly #commands = new TokenBucket();
   readonly #errors = new TokenBucket();
   #isChecking = false;
-  #waiting: Command[] = [];
-  #waitingBytes = 0;
+  #waiting: Waiting[] = [];
+  #waitingLength = 0;
   /** Commands performed since the socket last took bytes. */
   #performed = 0;
 
@@ -71,22 +81,35 @@ export class Session {
 
   /** A whole message came. */
   receive(message: string): void {
-    if (this.#isHeld || this.#waiting.length > 0) {
-      this.#waitingBytes += message.length;
-      if (this.#waitingBytes > WAITING_MESSAGES_MAX * this.#desk.limits.requestBytes) {
-        this.#client.close(CloseReason.too_many_requests, "too much sent while its commands waited");
-        return;
-      }
-    }
     let isTooMuch = false;
-    for (const command of parseCommands(message)) {
+    const commands = parseCommands(message);
+    const length = message.length / commands.length;
+    for (const command of commands) {
       isTooMuch = command.kind !== "pong" && !this.#isInTime();
       if (isTooMuch) break;
-      if (command.kind === "pong" && this.#phase === "connected") this.#pong();
-      else this.#waiting.push(command);
+      if (command.kind === "pong" && this.#phase === "connected") {
+        this.#pong();
+      } else {
+        this.#waiting.push({ command, length });
+        this.#waitingLength += length;
+      }
     }
     this.#performWaiting();
     if (isTooMuch) this.#client.close(CloseReason.too_many_requests, "limits.commandsPerSecond is reached");
+    else this.#boundWaiting();
+  }
+
+  /** What waits only for others' turn is rather performed at once than too much. */
+  #boundWaiting(): void {
+    const lengthMax = WAITING_MESSAGES_MAX * this.#desk.limits.requestBytes;
+    while (this.#waitingLength > lengthMax && this.#client.closed === null) {
+      if (this.#isChecking || this.#isBehind) {
+        this.#client.close(CloseReason.too_many_requests, "too much sent while its commands waited");
+        return;
+      }
+      this.#performed = 0;
+      this.#performWaiting();
+    }
   }
 
   /** Time passed: performs what is due. */
@@ -162,11 +185,12 @@ export class Session {
 
   /** Whether the next command has to wait. */
   get #isHeld(): boolean {
-    return (
-      this.#isChecking ||
-      this.#performed >= TURN_COMMANDS_MAX ||
-      this.#client.queuedBytes > QUEUE_SHARE * this.#desk.limits.queueBytes
-    );
+    return this.#isChecking || this.#performed >= TURN_COMMANDS_MAX || this.#isBehind;
+  }
+
+  /** Whether so much waits for the client that its next command has to. */
+  get #isBehind(): boolean {
+    return this.#client.queuedBytes > Math.max(SOCKET_BYTES, QUEUE_SHARE * this.#desk.limits.queueBytes);
   }
 
   /** Performs commands in their order, as long as none has to wait. */
@@ -174,11 +198,13 @@ export class Session {
     const waiting = this.#waiting;
     let done = 0;
     while (done < waiting.length && this.#client.closed === null && !this.#isHeld) {
+      const { command, length } = waiting[done++] as Waiting;
       this.#performed++;
-      this.#perform(waiting[done++] as Command);
+      this.#waitingLength -= length;
+      this.#perform(command);
     }
     waiting.splice(0, done);
-    if (waiting.length === 0) this.#waitingBytes = 0;
+    if (waiting.length === 0) this.#waitingLength = 0;
     else if (!this.#isChecking && this.#client.closed === null) this.#client.requestReplay();
   }
 

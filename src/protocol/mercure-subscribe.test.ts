@@ -54,6 +54,9 @@ test("fault: no matcher at all, too many, a bad one", () => {
     parseSubscribeRequest(query.join("&"), undefined, { matchersMax: 500 });
   assert.equal(wide([...patterns.slice(1), "match=/a", "match=*"]).matchers.length, 52);
   assert.throws(() => wide(patterns), { code: "too_many_matchers" });
+  const costly = Array.from({ length: 9 }, (_, index) => `match_urlpattern=/${index}/:a/:b/:c`);
+  assert.equal(wide(costly.slice(1)).matchers.length, 8);
+  assert.throws(() => wide(costly), { code: "too_many_matchers" });
   assert.throws(() => parse("match=/a&match=/a&match=/a&match=/a"), { code: "too_many_matchers" });
   for (const query of [
     "match=",

@@ -23,6 +23,8 @@ export interface SubscribeRequest {
 
 /** Most URL patterns and URI templates on one connection: each is tried on every topic. */
 export const PATTERNS_PER_CONNECTION_MAX = 50;
+/** Those of them that are costly to match: all connections together have a bound of their own, which one should not use up. */
+export const COSTLY_PER_CONNECTION_MAX = 8;
 
 export interface SubscribeBounds {
   readonly matchersMax: number;
@@ -46,6 +48,7 @@ export function parseSubscribeRequest(
   let heartbeatEvents = false;
   let matcherCount = 0;
   let patternCount = 0;
+  let costlyCount = 0;
   for (const [name, value] of parseForm(query)) {
     const isSelector07 = bounds.mercure07 === true && name === "topic";
     if (isSelector07 || MATCH_NAMESPACE.test(name)) {
@@ -64,6 +67,12 @@ export function parseSubscribeRequest(
         throw new MercureError(
           "too_many_matchers",
           `more than ${PATTERNS_PER_CONNECTION_MAX} patterns on one connection; open several, or use wider ones`,
+        );
+      }
+      if (matcher.isCostly === true && ++costlyCount > COSTLY_PER_CONNECTION_MAX) {
+        throw new MercureError(
+          "too_many_matchers",
+          `more than ${COSTLY_PER_CONNECTION_MAX} patterns of three or more wildcards on one connection; use simpler ones`,
         );
       }
       matchers.set(matcher.key, matcher);
