@@ -161,8 +161,13 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
         this.#settings.refreshTokenTtlMs,
       );
       // An operator who has changed the user meanwhile has ended the sessions that were there, and this one was not.
-      if (!(await this.#isUnchanged({ ...user, passwordHash }, password))) {
-        await this.#sessions.end(sessionId, user.name);
+      let isUnchanged = false;
+      try {
+        isUnchanged = await this.#isUnchanged({ ...user, passwordHash }, password);
+      } finally {
+        if (!isUnchanged) await this.#sessions.end(sessionId, user.name);
+      }
+      if (!isUnchanged) {
         throw new AuthError("wrong_credentials", "this user was changed during the sign-in: sign in again");
       }
       return this.#sessionFor(user, role, sessionId, refreshToken);
@@ -272,7 +277,10 @@ export class GatewayAuthenticator implements Authenticator, AsyncDisposable {
     const now = await this.#users.find(name);
     if (now === null || now.disabled || now.role !== role) return false;
     if (now.passwordHash === passwordHash) return true;
-    return (await this.#gate.run(() => verifyPassword(password, now.passwordHash))) ?? false;
+    const checking = this.#gate.run(() => verifyPassword(password, now.passwordHash));
+    if (checking === null)
+      throw new AuthError("busy", "too many sign-ins at once: try again in a second", { retryAfterS: 1 });
+    return await checking;
   }
 
   /** A hash of other cost than today's is made anew while the password is at hand. Answers the one that holds then. */

@@ -4,6 +4,7 @@ import { silentLogger } from "#base/logger.ts";
 import { seededRandom } from "#base/random.ts";
 import { SystemClock } from "#base/system-clock.ts";
 import { TRUST } from "../../test/helpers/dial-rig.ts";
+import { FeedRig } from "../../test/helpers/feed-rig.ts";
 import { until } from "../../test/helpers/feed-server.ts";
 import { Http2Feed } from "../../test/helpers/http2-feed.ts";
 import { openFeed } from "./feed.ts";
@@ -50,4 +51,26 @@ test("quarantine: only what is long and broken off may have been so for its leng
   assert.equal(mayBeForLength("stream_refused", 90_000), true);
   assert.equal(mayBeForLength("stream_refused", 7000), false);
   assert.equal(mayBeForLength("refused", 90_000), false);
+});
+
+test("quarantine: one reset of a request whose URL is long convicts no key that is asked for with others", async () => {
+  await using rig = await FeedRig.open({ retryMaxMs: 5000, pool: { linksMax: 1 } });
+  const long = (name: string) => name + "x".repeat(250);
+  const keys = Array.from({ length: 40 }, (_, n) => long(`K${n}_`));
+  for (const key of keys) rig.feed.want(key);
+  await rig.until("all", () => rig.isServed(...keys));
+  await rig.pass(100);
+  let resets = 0;
+  rig.server.script = (request) => {
+    if (resets > 0) return false;
+    resets++;
+    request.socket.resetAndDestroy();
+    return true;
+  };
+  const fromMs = rig.clock.monotonicMs();
+  rig.feed.want(long("NEW"));
+  await rig.until("the new one", () => rig.isServed(long("NEW")));
+  assert.equal(resets, 1);
+  assert.equal(rig.feed.counters.keysRejected, 0);
+  assert.ok(rig.clock.monotonicMs() - fromMs < 5000, "before retry.max");
 });

@@ -221,7 +221,7 @@ export class Pool implements LinkOwner {
     else if (!wasOpen) this.#breaker.attemptFailed(link);
     this.#takeoverOver(seat, isRejected);
     if (seats.get(link.id) === undefined) return;
-    if (isRejected) this.#ward.rejected(seat);
+    if (isRejected) this.#ward.rejected(seat, LINK_REASONS[reason].verdict !== "retry");
     else if (seat.isProbe) this.#ward.postpone(seat);
   }
 

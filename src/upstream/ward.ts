@@ -60,17 +60,21 @@ export class Ward {
     const isMixed = seat.keys.length > 1 || seat.isProbe;
     if (LINK_REASONS[reason].verdict === "end") return isMixed && seats.hasOpen;
     if (wasOpen || seat.keys.length < 2 || !mayBeForLength(reason, seat.urlLength)) return false;
-    // Where all were accepted before, and nothing is now, it is more likely that the feed is down.
-    return seats.hasOpen || routes.heldBy([seat]).some(({ proven }) => !proven);
+    // Where all of them were accepted before, it is more likely that the feed is down, or a part of it.
+    return routes.heldBy([seat]).some(({ proven }) => !proven);
   }
 
-  /** A link's request was rejected. */
-  rejected(seat: Seat): void {
+  /**
+   * A link's request was rejected.
+   *
+   * @param isAnswer false: it was only broken off, for some of its keys perhaps, so that no key of several is convicted by it
+   */
+  rejected(seat: Seat, isAnswer: boolean): void {
     if (seat.resumesLifeBefore) seat.link.lastEventId = "";
     seat.resumesLifeBefore = false;
     if (this.#parts.routes.whole !== null) return;
     seat.rejections++;
-    this.#judge(seat);
+    this.#judge(seat, isAnswer);
   }
 
   /** A link's request was accepted: its keys are good, and whom the feed rejected while it accepted nothing is not to blame. */
@@ -137,7 +141,7 @@ export class Ward {
     return this.#parts.context.clock.monotonicMs();
   }
 
-  #judge(seat: Seat): void {
+  #judge(seat: Seat, isAnswer = true): void {
     const { context, counters, quietLog, routes, seats, settings } = this.#parts;
     const acceptsOthers = seats.hasOpen;
     const held = routes.heldBy([seat]);
@@ -151,7 +155,7 @@ export class Ward {
     });
     if (judgement.do === "stay") return;
     const isWithGood = judgement.keep.length > 0;
-    const asked = isWithGood ? judgement.suspects.length : seat.keys.length;
+    const asked = isWithGood && isAnswer ? judgement.suspects.length : seat.keys.length;
     // A feed that accepts others may reject a key for its last event id too.
     const isAlone = seat.keys.length === 1 && acceptsOthers;
     // Those that were never accepted beside good ones have neither missed anything there nor a place to go on from.
@@ -161,7 +165,7 @@ export class Ward {
     if (judgement.keep.length > 0) this.#takeovers.reopen(seat, routes.those(judgement.keep));
     if (keys.length === 0) return;
     const convictedBefore = this.#quarantine.convicted;
-    const accepts = acceptsOthers || isWithGood;
+    const accepts = acceptsOthers || (isWithGood && isAnswer);
     this.#quarantine.rejected({ keys, trace }, asked, accepts, this.#nowMs, context.random);
     if (this.#quarantine.convicted === convictedBefore) return;
     counters.keysRejected++;
