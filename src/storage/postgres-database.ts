@@ -30,6 +30,7 @@ export interface PostgresDatabase {
  *
  * @param options.onIdleError told when the server ends a connection that nobody uses; the pool replaces it
  * @param options.answerTimeoutMs default 12 s, above the server's own bound
+ * @param options.isPatient whether statements may take as long as they like
  * @throws StorageError
  */
 export async function openPostgres(
@@ -38,15 +39,20 @@ export async function openPostgres(
     clock,
     onIdleError,
     answerTimeoutMs = ANSWER_TIMEOUT_MS,
-  }: { clock: Clock; onIdleError: (error: Error) => void; answerTimeoutMs?: number },
+    isPatient = false,
+  }: {
+    clock: Clock;
+    onIdleError: (error: Error) => void;
+    answerTimeoutMs?: number;
+    isPatient?: boolean;
+  },
 ): Promise<PostgresDatabase> {
   const name = nameOf(url);
   const pool = new Pool({
     connectionString: url,
     max: CONNECTIONS_MAX,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: answerTimeoutMs,
+    ...(isPatient ? {} : { statement_timeout: STATEMENT_TIMEOUT_MS, query_timeout: answerTimeoutMs }),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     idleTimeoutMillis: 60_000,

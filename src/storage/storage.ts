@@ -83,23 +83,34 @@ async function openSqlite(path: string, clock: Clock): Promise<Storage> {
 }
 
 async function openOnPostgres(url: string, clock: Clock, logger: Logger): Promise<Storage> {
-  const { dialect, pool, name, abandon } = await openPostgres(url, {
-    clock,
-    onIdleError: (error) => logger.warn({ err: error.message }, "the database ended an idle connection"),
-  });
+  const onIdleError = (error: Error) =>
+    logger.warn({ err: error.message }, "the database ended an idle connection");
+  await migratePostgres(url, clock, onIdleError);
+  const { dialect, pool, name, abandon } = await openPostgres(url, { clock, onIdleError });
   const db = new Kysely<Tables>({ dialect });
-  try {
-    await migrate(db, name);
-  } catch (error) {
-    await db.destroy();
-    throw error instanceof StorageError ? error : postgresErrorOf(error, name);
-  }
   const connections = () => ({
     active: pool.totalCount - pool.idleCount,
     idle: pool.idleCount,
     waiting: pool.waitingCount,
   });
   return storageOn(db, name, connections, abandon);
+}
+
+/** By connections of its own: an index of a large table takes longer than any statement may afterwards, and others wait for it. */
+async function migratePostgres(
+  url: string,
+  clock: Clock,
+  onIdleError: (error: Error) => void,
+): Promise<void> {
+  const { dialect, name } = await openPostgres(url, { clock, onIdleError, isPatient: true });
+  const db = new Kysely<Tables>({ dialect });
+  try {
+    await migrate(db, name);
+  } catch (error) {
+    throw error instanceof StorageError ? error : postgresErrorOf(error, name);
+  } finally {
+    await db.destroy();
+  }
 }
 
 function storageOn(
