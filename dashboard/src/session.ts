@@ -9,6 +9,8 @@ export interface Session {
 }
 
 interface Tokens {
+  /** Of the session, the same as long as it lasts. */
+  readonly id: string;
   readonly access: string;
   readonly refresh: string;
   readonly expiresAtMs: number;
@@ -17,6 +19,8 @@ interface Tokens {
 const KEY = "streamkeeper.session";
 /** A token is renewed when this share of its life is over. */
 const RENEW_AT = 0.7;
+/** How long a page that is loaded waits for the one before it to let go of the session, in milliseconds. */
+const OWN_WITHIN_MS = 1000;
 
 let tokens: Tokens | null = readTokens();
 let renewing: Promise<boolean> | null = null;
@@ -32,9 +36,16 @@ export function accessToken(): string {
   return tokens?.access ?? "";
 }
 
-/** The session that this tab had before a reload; null without one. Rejects when the gateway can't be reached. */
+/**
+ * The session that this tab had before a reload; null without one. Rejects when the gateway can't be reached. A browser that
+ * duplicates a tab copies its tokens; were both to use them, the second one to renew would look like a thief, and end both.
+ */
 export async function restored(): Promise<Session | null> {
   if (tokens === null) return null;
+  if (!(await own(tokens.id))) {
+    forget();
+    return null;
+  }
   arm();
   return who();
 }
@@ -44,7 +55,9 @@ export async function signIn(login: string, password: string): Promise<Session> 
   const response = await post("/auth/login", { login, password });
   const answer = (await response.json()) as Record<string, unknown>;
   if (!response.ok) throw new Error(refusalText(response.status, answer));
-  adopt(answer);
+  const id = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  await own(id);
+  adopt(id, answer);
   const session = await who();
   if (session === null) throw new Error("The gateway did not take the token that it gave.");
   return session;
@@ -85,9 +98,10 @@ function renew(): Promise<boolean> {
 
 async function renewOnce(): Promise<boolean> {
   if (tokens === null) return false;
+  const { id } = tokens;
   const response = await post("/auth/refresh", { refresh_token: tokens.refresh });
   if (response.ok) {
-    adopt((await response.json()) as Record<string, unknown>);
+    adopt(id, (await response.json()) as Record<string, unknown>);
     return true;
   }
   if (response.status < 500 && response.status !== 429) {
@@ -97,8 +111,23 @@ async function renewOnce(): Promise<boolean> {
   return false;
 }
 
-function adopt(answer: Record<string, unknown>): void {
+/** Whether this page alone has the session, from now on until it goes. Where the browser can't tell, it is taken to. */
+function own(id: string): Promise<boolean> {
+  const locks = navigator.locks as LockManager | undefined;
+  if (locks === undefined) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    locks
+      .request(`${KEY}.${id}`, { signal: AbortSignal.timeout(OWN_WITHIN_MS) }, () => {
+        resolve(true);
+        return new Promise<never>(() => {});
+      })
+      .catch(() => resolve(false));
+  });
+}
+
+function adopt(id: string, answer: Record<string, unknown>): void {
   tokens = {
+    id,
     access: String(answer.access_token),
     refresh: String(answer.refresh_token),
     expiresAtMs: Date.now() + Number(answer.expires_in) * 1000,
@@ -123,7 +152,8 @@ function arm(): void {
 function readTokens(): Tokens | null {
   try {
     const held = JSON.parse(sessionStorage.getItem(KEY) ?? "null") as Tokens | null;
-    return typeof held?.access === "string" && typeof held.refresh === "string" ? held : null;
+    const isWhole = [held?.id, held?.access, held?.refresh].every((text) => typeof text === "string");
+    return isWhole ? held : null;
   } catch {
     return null;
   }

@@ -101,6 +101,23 @@ test("dashboard: a wrong password and a role without admin are told so, and a re
   await page.getByText(/All is well|Serving, but/).waitFor();
 });
 
+test("dashboard: a tab that is duplicated asks for a sign-in of its own, and the first one's session goes on", {
+  skip,
+}, async () => {
+  await using seen = await signedIn();
+  const { page } = seen;
+  const [copy] = await Promise.all([
+    page.context().waitForEvent("page"),
+    page.evaluate("void window.open(location.href)"),
+  ]);
+  // What a browser copies to the new tab, as it does when a tab is duplicated.
+  await copy.getByRole("button", { name: "Sign in" }).waitFor();
+  assert.equal(await copy.evaluate("sessionStorage.length"), 0);
+  await page.reload();
+  await page.getByText(/All is well|Serving, but/).waitFor();
+  await copy.close();
+});
+
 test("dashboard: Feeds shows a link's reset and that it healed; rotate and cut do what they say", {
   skip,
 }, async () => {
