@@ -5,7 +5,7 @@ import { codeOf } from "#base/errors.ts";
  * Clients that one listening socket keeps until they are accepted; the system may allow fewer (`net.core.somaxconn` is 4,096
  * where nobody has changed it).
  */
-export const BACKLOG = 4096;
+const BACKLOG = 4096;
 /** Listening sockets beside the first. */
 const SPARES = 3;
 
@@ -27,10 +27,6 @@ export class SpareListeners {
   constructor(give: (socket: Socket) => void, allowHalfOpen: boolean) {
     this.#give = give;
     this.#allowHalfOpen = allowHalfOpen;
-  }
-
-  get size(): number {
-    return this.#servers.length;
   }
 
   /** @param address of the first one, which listens with `reusePort` */
